@@ -1,0 +1,98 @@
+"""The base of every config: strict, frozen, and with one canonical JSON form.
+
+A config crosses process borders as one JSON string (KFP turns the integers of a ``dict`` parameter
+into floats), so that form has to be canonical: the same config is the same string, and the digest
+of that string is a cache key and part of what a manifest says about how a thing came to be.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+import pydantic
+
+from components.core.errors import UserError
+
+Scalar = str | int | float | bool | None
+
+
+class ConfigError(UserError):
+    """An unknown key or a bad value; names the dotted path, the value and the expected form."""
+
+
+class Config(pydantic.BaseModel):
+    """Base of all configs. Unknown keys, wrong types and later changes are errors."""
+
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
+    )
+
+    def canonical_json(self) -> str:
+        """This config as JSON: keys sorted, no spaces, every default spelled out."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    def digest(self) -> str:
+        """sha256 (hex) of the canonical JSON."""
+        return sha256_hex(self.canonical_json())
+
+    @classmethod
+    def from_json(cls, text: str, at: str = "") -> Self:
+        """Read a config from JSON. ``at`` is the dotted path that errors are reported under."""
+        try:
+            return cls.model_validate_json(text)
+        except pydantic.ValidationError as error:
+            raise ConfigError(describe(error, at)) from None
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], at: str = "") -> Self:
+        """Read a config from plain values (parsed YAML), under JSON's typing rules."""
+        return cls.from_json(json.dumps(values), at)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces; NaN and infinities are refused."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256_hex(text: str) -> str:
+    """sha256 of UTF-8 text, as 64 hex digits."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def flatten(config: Config, prefix: str = "") -> dict[str, Scalar]:
+    """The config as dotted keys, ``{"ppo.kl_coefficient": 0.02}``, for MLflow params.
+
+    Lists stay one value, in their JSON form.
+    """
+
+    def walk(value: object, path: str) -> dict[str, Scalar]:
+        if isinstance(value, dict):
+            flat: dict[str, Scalar] = {}
+            for key, inner in value.items():
+                flat |= walk(inner, f"{path}.{key}" if path else str(key))
+            return flat
+        if isinstance(value, list):
+            return {path: canonical_json(value)}
+        assert value is None or isinstance(value, str | int | float | bool)
+        return {path: value}
+
+    return walk(config.model_dump(mode="json"), prefix)
+
+
+def describe(error: pydantic.ValidationError, at: str = "") -> str:
+    """One line a problem: dotted path, value, expected form."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        path = ".".join([part for part in [at] if part] + [str(part) for part in problem["loc"]])
+        value = problem["input"]
+        shown = f"{type(value).__name__}" if isinstance(value, dict | list) else repr(value)
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{path}: unknown key (value {shown})")
+        elif problem["type"] == "missing":
+            lines.append(f"{path}: missing")
+        else:
+            lines.append(f"{path}: got {shown}; {problem['msg']}")
+    return "\n".join(lines)

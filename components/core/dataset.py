@@ -1,0 +1,283 @@
+"""Datasets and models as published things: publish once, read with verification.
+
+Layout: ``<root>/datasets/<name>/<digest[:16]>/part-00000.parquet ... manifest.json``. The manifest
+is written last and only if there is none, so a thing exists whole or not at all, two writers cannot
+both win, and the same content published twice is the same reference with its first manifest.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+
+from components.core.errors import BadInput
+from components.core.manifest import (
+    MANIFEST,
+    DatasetError,
+    File,
+    Kind,
+    Manifest,
+    Provenance,
+    parse_reference,
+    pointer,
+)
+from components.core.records import Record
+from components.core.references import Lineage, lineage, open_manifest, resolve, resolve_latest
+from components.core.shards import (
+    CHUNK,
+    NotConvertible,
+    ShardWriter,
+    batches,
+    describe_file,
+    read_shard,
+)
+from components.core.storage import MissingKey, PreconditionFailed, Storage
+from data_contracts.contract import Contract, load
+from data_contracts.errors import ContractError, ContractViolation
+from data_contracts.schema import arrow_schema
+from data_contracts.validate import ValidationReport, Validator
+
+__all__ = [
+    "DatasetError",
+    "DatasetViolation",
+    "File",
+    "Kind",
+    "Lineage",
+    "Manifest",
+    "Provenance",
+    "check",
+    "download_folder",
+    "lineage",
+    "open_manifest",
+    "publish_folder",
+    "publish_records",
+    "read_records",
+    "read_table",
+    "resolve",
+    "resolve_latest",
+]
+
+R = TypeVar("R", bound=Record)
+
+#: Beside the shards, no part of the identity: how the rows fared against their contract.
+REPORT_JSON, REPORT_HTML = "validation.json", "validation.html"
+
+
+class DatasetViolation(BadInput, ContractViolation):
+    """A ContractViolation as a user's error. Names rule, count and row ids, never the text."""
+
+    def __init__(self, violation: ContractViolation) -> None:
+        ContractViolation.__init__(
+            self,
+            violation.contract,
+            violation.rule,
+            violation.count,
+            violation.rows,
+            violation.report,
+        )
+
+
+def publish_records(
+    storage: Storage, root: str, name: str, records: Iterable[Record], provenance: Provenance
+) -> str:
+    """Publish rows under the newest contract ``name``; returns the reference.
+
+    Rows stream through a local scratch folder; nothing is uploaded before all rows passed.
+    Raises DatasetViolation (a ContractViolation) when rows break the contract.
+    """
+    contract = contract_of(name)
+    schema = arrow_schema(contract)
+    with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
+        folder = Path(scratch)
+        writer = ShardWriter(folder, schema)
+        validator = Validator(contract)
+        rows = 0
+        try:
+            for batch in batches(records, schema):
+                validator.add(batch)
+                writer.add(batch)
+                rows += batch.num_rows
+            report = validator.finish()
+        except NotConvertible as error:
+            place = [str(rows + error.row)]
+            violation = ContractViolation(contract.id, f"{error.field}: type", 1, place)
+            raise DatasetViolation(violation) from None
+        except ContractViolation as violation:
+            raise DatasetViolation(violation) from None
+        manifest = Manifest(
+            kind="dataset",
+            name=name,
+            contract=contract.id,
+            files=writer.close(),
+            rows=rows,
+            provenance=provenance,
+        )
+        return _publish(storage, root, manifest, folder, report)
+
+
+def publish_folder(
+    storage: Storage, root: str, kind: Kind, name: str, path: Path, provenance: Provenance
+) -> str:
+    """Publish every file below ``path`` as one thing; returns the reference."""
+    names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    if not names:
+        raise DatasetError(f"{kind} {name}: the folder to publish has no files")
+    files = tuple(describe_file(path / file, file) for file in names)
+    manifest = Manifest(kind=kind, name=name, files=files, provenance=provenance)
+    return _publish(storage, root, manifest, path, None)
+
+
+def _publish(
+    storage: Storage, root: str, manifest: Manifest, folder: Path, report: ValidationReport | None
+) -> str:
+    reference = manifest.reference(root)
+    prefix = parse_reference(reference).prefix
+    if not storage.exists(f"{prefix}/{MANIFEST}"):
+        for file in manifest.files:
+            storage.put_file(folder / file.path, f"{prefix}/{file.path}")
+        if report is not None:
+            storage.put_bytes(f"{prefix}/{REPORT_JSON}", report.to_json().encode())
+            storage.put_bytes(f"{prefix}/{REPORT_HTML}", report.to_html().encode())
+        text = manifest.canonical_json().encode()
+        try:
+            storage.put_bytes(f"{prefix}/{MANIFEST}", text, if_absent=True)
+        except PreconditionFailed:
+            # Another writer of the same content was first; its manifest stays.
+            open_manifest(storage, reference)
+    storage.put_bytes(pointer(root, manifest.kind, manifest.name), reference.encode())
+    return reference
+
+
+def contract_of(contract: str) -> Contract:
+    """A contract by name or ``name@version``, its absence told as a user's error."""
+    try:
+        return load(contract)
+    except ContractError as error:
+        raise DatasetError(str(error)) from None
+
+
+def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[R]:
+    """The rows of a dataset, a shard at a time on disk and a batch at a time in memory.
+
+    Raises DatasetError where the dataset holds other records, or a shard was changed or is gone.
+    """
+    manifest = open_manifest(storage, reference)
+    expected = contract_of(manifest.contract).record if manifest.kind == "dataset" else "no rows"
+    if expected != record.__name__:
+        raise DatasetError(
+            f"{reference}: is a {manifest.kind} '{manifest.name}' ({expected}), "
+            f"not a dataset of {record.__name__}"
+        )
+    for batch in _verified_batches(storage, reference, manifest):
+        for start in range(0, batch.num_rows, CHUNK):
+            for row in batch.slice(start, CHUNK).to_pylist():
+                yield record.from_row(row)
+
+
+def read_table(storage: Storage, reference: str) -> pa.Table:
+    """A whole dataset in memory."""
+    manifest = open_manifest(storage, reference)
+    if manifest.kind != "dataset":
+        raise DatasetError(f"{reference}: is a {manifest.kind}, not a dataset")
+    schema = arrow_schema(contract_of(manifest.contract))
+    return pa.Table.from_batches(list(_verified_batches(storage, reference, manifest)), schema)
+
+
+def check(storage: Storage, reference: str) -> None:
+    """Hold a dataset against its contract unless that was done before (by its publisher, or here).
+
+    Its report then lies beside the shards. Raises DatasetViolation.
+    """
+    manifest = open_manifest(storage, reference)
+    if manifest.kind == "dataset":
+        for _ in _verified_batches(storage, reference, manifest):
+            pass
+
+
+def _verified_batches(
+    storage: Storage, reference: str, manifest: Manifest
+) -> Iterator[pa.RecordBatch]:
+    """Batches of all shards. A dataset that came in without a report is validated on the way."""
+    prefix = parse_reference(reference).prefix
+    contract = contract_of(manifest.contract)
+    schema = arrow_schema(contract)
+    outside = not storage.exists(f"{prefix}/{REPORT_JSON}")
+    if outside:
+        _validate(storage, prefix, manifest, contract)
+    for file in manifest.files:
+        yield from _shard(storage, prefix, file, schema)
+
+
+def _validate(storage: Storage, prefix: str, manifest: Manifest, contract: Contract) -> None:
+    validator = Validator(contract)
+    try:
+        for file in manifest.files:
+            for batch in _shard(storage, prefix, file, arrow_schema(contract)):
+                validator.add(batch)
+        report = validator.finish()
+    except ContractViolation as violation:
+        raise DatasetViolation(violation) from None
+    storage.put_bytes(f"{prefix}/{REPORT_HTML}", report.to_html().encode())
+    storage.put_bytes(f"{prefix}/{REPORT_JSON}", report.to_json().encode())
+
+
+def _shard(
+    storage: Storage, prefix: str, file: File, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
+        path = Path(scratch) / "shard.parquet"
+        _fetch(storage, prefix, file, path)
+        rows = 0
+        try:
+            for batch in read_shard(path):
+                rows += batch.num_rows
+                yield batch.select(schema.names).cast(schema)
+        except (pa.ArrowException, KeyError):
+            raise DatasetError(f"{prefix}/{file.path}: not a shard of this contract") from None
+        if rows != file.rows:
+            raise DatasetError(
+                f"{prefix}/{file.path}: holds {rows} rows, its manifest says {file.rows}"
+            )
+
+
+def _fetch(storage: Storage, prefix: str, file: File, path: Path) -> None:
+    """Download one file and compare size and sha256 with the manifest."""
+    try:
+        storage.get_file(f"{prefix}/{file.path}", path)
+    except MissingKey:
+        raise DatasetError(
+            f"{prefix}/{file.path}: is gone, though the manifest names it"
+        ) from None
+    found = describe_file(path, file.path, file.rows)
+    if found != file:
+        raise DatasetError(
+            f"{prefix}/{file.path}: is not what was published "
+            f"({found.size} bytes, sha256 {found.sha256[:12]}...; "
+            f"expected {file.size} bytes, {file.sha256[:12]}...)"
+        )
+
+
+def download_folder(storage: Storage, reference: str, into: Path) -> Path:
+    """Download and verify a published folder to ``into/<name>-<digest[:16]>``; returns that path.
+
+    A folder that is already there whole is not downloaded again: it is moved in place only when
+    every file was verified.
+    """
+    parsed = parse_reference(reference)
+    manifest = open_manifest(storage, reference)
+    target = into / f"{manifest.name}-{Path(parsed.prefix).name}"
+    if target.is_dir():
+        return target
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=into) as scratch:
+        folder = Path(scratch) / "folder"
+        folder.mkdir()
+        for file in manifest.files:
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _fetch(storage, parsed.prefix, file, path)
+        if not target.is_dir():
+            folder.rename(target)
+    return target

@@ -1,0 +1,128 @@
+"""Config of prompt preparation. Every default of the stage stands here, with where it came from."""
+
+from typing import Literal, Self
+
+import pydantic
+from pydantic import Field
+
+from components.core.config import Config
+
+#: What happens to a recognised value. ``pseudonymise`` gives the same token all over one run.
+Action = Literal["redact", "drop", "keep", "pseudonymise"]
+
+
+class DedupConfig(Config):
+    """Exact and near-duplicate removal."""
+
+    method: Literal["minhash", "prefix"] = Field(
+        "minhash",
+        description="minhash: verified Jaccard of character 5-grams (own). prefix: a long common "
+        "prefix makes two prompts duplicates (the paper's heuristic).",
+    )
+    similarity: float = Field(
+        0.8, gt=0, le=1, description="Least Jaccard similarity of near-duplicates; own value."
+    )
+    prefix_share: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="prefix: least share of the longer prompt that the common prefix covers. The "
+        "paper names the rule and no number: own value.",
+    )
+    min_words: int = Field(
+        6,
+        ge=1,
+        description="Prompts of fewer words have only exact duplicates: one letter would decide "
+        "between two short questions. Own value.",
+    )
+    bins: int = Field(
+        256,
+        ge=16,
+        description="Bins of a signature (one-permutation MinHash); own value: the estimate's "
+        "standard error at 0.8 is 0.025.",
+    )
+    rows_per_band: int = Field(
+        8,
+        ge=1,
+        description="Bins that must agree in one of bins/rows_per_band bands for two prompts to be "
+        "compared; own value: 99.7% of the pairs at 0.8 are.",
+    )
+    neighbours: int = Field(
+        32,
+        ge=1,
+        description="Most prompts of a band's bucket that one prompt is compared with, nearest in "
+        "length first: bounds the work on a corpus of one template. Own value.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _bands_fill_the_signature(self) -> Self:
+        if self.bins % self.rows_per_band or self.bins & (self.bins - 1):
+            raise ValueError("bins must be a power of two and a multiple of rows_per_band")
+        return self
+
+
+class PiiConfig(Config):
+    """Recognition and treatment of personally identifiable information."""
+
+    regions: tuple[str, ...] = Field(
+        ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU"),
+        description="Regions whose national phone formats are recognised (ISO 3166); numbers with "
+        "a country code are recognised everywhere. Own value.",
+    )
+    policy: dict[str, Action] = Field(
+        {},
+        description="Action by entity (EMAIL, PHONE, ...) where it differs from the entity's own "
+        "(see components/prompts/pii/): redact, drop, keep or pseudonymise.",
+    )
+    max_hits: int = Field(
+        20,
+        ge=1,
+        description="A prompt with more recognised values is dropped: it is a list of people, not "
+        "an instruction. Own value.",
+    )
+    canaries_per_entity: int = Field(
+        3,
+        ge=1,
+        description="Made-up values of each entity that are planted among the prompts, must be "
+        "found, and are taken out again. Own value.",
+    )
+
+
+class PromptsConfig(Config):
+    """Prompt preparation: validity, length, duplicates, PII, cap per user, split by user."""
+
+    max_tokens: int = Field(1000, ge=1, description="Longer prompts are dropped. Paper: 1k tokens.")
+    max_characters: int = Field(
+        100_000,
+        ge=1,
+        description="Longer prompts are dropped before anything else looks at them, so that one "
+        "row cannot stall a run. Own value.",
+    )
+    dedup: DedupConfig = Field(DedupConfig(), description="Duplicate removal.")
+    pii: PiiConfig = Field(PiiConfig(), description="PII recognition and treatment.")
+    user_cap: int = Field(
+        200, ge=1, description="Most prompts of one API user. Paper: 200 per organisation."
+    )
+    labeler_cap: int | None = Field(
+        None,
+        description="Most prompts of one labeler; null: no limit, as in the paper, whose 40 "
+        "labelers wrote 11k prompts.",
+    )
+    split_key: str = Field(
+        "instructflow",
+        min_length=1,
+        description="Key of the hash that sends users to splits. Keep it over rounds: a user then "
+        "never moves. Not a secret.",
+    )
+    validation_share: float = Field(
+        0.1, ge=0, lt=1, description="Share of users whose prompts are for validation; own value."
+    )
+    test_share: float = Field(
+        0.1, ge=0, lt=1, description="Share of users whose prompts are for the test; own value."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _shares_leave_room_for_training(self) -> Self:
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("validation_share + test_share must stay below 1")
+        return self

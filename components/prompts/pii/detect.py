@@ -1,0 +1,152 @@
+"""Finds PII in a text: prefilter, rules, checks."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.prompts.pii.entity import Entity, Rule, Span
+
+#: Invisible characters that would part a value in two without anyone seeing it.
+_INVISIBLE = frozenset("\xad\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\ufeff")
+#: Look-alikes of separators.
+_ALIKE = {
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63\uff0d", "-"),
+    **dict.fromkeys("\xa0\u2000\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u202f\u3000", " "),
+}
+_FULL_WIDTH = 0xFEE0
+_HIDDEN = re.compile("[" + "".join(sorted(_INVISIBLE)) + "]")
+_ODD = re.compile("[" + "".join(_INVISIBLE) + "".join(_ALIKE) + "\uff01-\uff5e]")
+_ODD_DIGIT = re.compile(r"[^\D0-9]")
+#: How the shapes of numbers start.
+_DIGIT = r"\d"
+_MARGIN = 100
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A recognised value: its place in the text, never the value itself."""
+
+    start: int
+    end: int
+    entity: str
+    rule: str
+
+
+class Detector:
+    """Finds the values of a set of entities."""
+
+    def __init__(self, entities: Sequence[Entity]) -> None:
+        self._rank = {entity.name: rank for rank, entity in enumerate(entities)}
+        self._rules = [(entity.name, rule) for entity in entities for rule in entity.rules]
+        needles: dict[str, dict[str, list[int]]] = {}
+        shapes: dict[re.Pattern[str], list[int]] = {}
+        for number, (_, rule) in enumerate(self._rules):
+            for needle in rule.needles:
+                needles.setdefault(_mark(needle), {}).setdefault(needle, []).append(number)
+            if rule.shape is not None:
+                shapes.setdefault(rule.shape, []).append(number)
+        self._needles = [
+            (mark, [(needle, needle == needle.lower(), rules) for needle, rules in group.items()])
+            for mark, group in needles.items()
+        ]
+        self._others = [pair for pair in shapes.items() if not _starts_with_digit(pair[0])]
+        # Shapes that start with a digit share one pass: most texts have none of them.
+        self._numbers = [pair for pair in shapes.items() if _starts_with_digit(pair[0])]
+        tails = "|".join(shape.pattern[len(_DIGIT) :] for shape, _ in self._numbers)
+        self._any_number = re.compile(f"{_DIGIT}(?:{tails or '(?!)'})")
+
+    def find(self, text: str) -> list[Hit]:
+        """All values in a text, in order, overlapping ones merged under the first entity's name."""
+        seen, places = text, None
+        if not text.isascii() and (_ODD.search(text) or _ODD_DIGIT.search(text)):
+            seen, places = _plain(text)
+        hits = [
+            Hit(*span, self._rules[number][0], self._rules[number][1].name)
+            for number, windows in self._active(seen)
+            for span in _spans(self._rules[number][1], seen, windows)
+        ]
+        if places is not None:
+            hits = [
+                Hit(places[hit.start], places[hit.end - 1] + 1, hit.entity, hit.rule) for hit in hits
+            ]
+        return self._merged(hits)
+
+    def _active(self, text: str) -> list[tuple[int, list[Span]]]:
+        """The rules whose prefilter lets them look at the text, and where they may look."""
+        lowered = text.lower()
+        everywhere = [(0, len(text))]
+        active: dict[int, list[Span]] = {}
+        for mark, group in self._needles:
+            if mark in text:
+                for needle, anyhow, rules in group:
+                    if needle in (lowered if anyhow else text):
+                        active.update(dict.fromkeys(rules, everywhere))
+        for shape, rules in self._others:
+            if shape.search(text):
+                active.update(dict.fromkeys(rules, everywhere))
+        if self._any_number.search(text):
+            for shape, rules in self._numbers:
+                if windows := _windows(shape, text):
+                    active.update(dict.fromkeys(rules, windows))
+        return sorted(active.items())
+
+    def _merged(self, hits: list[Hit]) -> list[Hit]:
+        merged: list[Hit] = []
+        for hit in sorted(hits, key=lambda hit: (hit.start, self._rank[hit.entity])):
+            if merged and hit.start < merged[-1].end:
+                last = merged.pop()
+                name = min(last, hit, key=lambda one: self._rank[one.entity])
+                hit = Hit(last.start, max(last.end, hit.end), name.entity, name.rule)
+            merged.append(hit)
+        return merged
+
+
+def _mark(needle: str) -> str:
+    """A needle's first sign, which is found a good deal faster than the needle; "" if none."""
+    return next((c for c in needle if not c.isalnum() and c != " "), "")
+
+
+def _starts_with_digit(shape: re.Pattern[str]) -> bool:
+    return shape.pattern.startswith(_DIGIT)
+
+
+def _windows(shape: re.Pattern[str], text: str) -> list[Span]:
+    """Surroundings of numbers. No rule for numbers matches more than ``_MARGIN`` beside one."""
+    windows: list[Span] = []
+    for match in shape.finditer(text):
+        start, end = max(0, match.start() - _MARGIN), min(len(text), match.end() + _MARGIN)
+        if windows and start <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    return windows
+
+
+def _spans(rule: Rule, text: str, windows: Sequence[Span]) -> list[Span]:
+    found = (
+        rule.check(match)
+        for start, end in windows
+        for match in rule.pattern.finditer(text, start, end)
+    )
+    return [span for span in found if span is not None]
+
+
+def _plain(text: str) -> tuple[str, list[int] | None]:
+    """The text as a reader sees it, and where each of its characters stands in the original.
+
+    Invisible characters go, full-width and other digits and look-alike separators become ASCII;
+    all else stays one character for one. The places are None where nothing was left out.
+    """
+    plain = _ODD_DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
+    plain = _ODD.sub(lambda match: _ascii(match[0]), plain)
+    if _HIDDEN.search(plain) is None:
+        return plain, None
+    places = [place for place, character in enumerate(plain) if character not in _INVISIBLE]
+    return _HIDDEN.sub("", plain), places
+
+
+def _ascii(character: str) -> str:
+    if character in _INVISIBLE:
+        return character
+    return _ALIKE.get(character) or chr(ord(character) - _FULL_WIDTH)

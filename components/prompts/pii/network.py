@@ -1,0 +1,94 @@
+"""Addresses of machines, and URLs that carry credentials."""
+
+import ipaddress
+import random
+import re
+
+from components.prompts.pii.entity import Canary, Entity, Rule, Span, before, letters
+
+_IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d|/\d)")
+_IPV4_SHAPE = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_IPV6_SHAPE = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]")
+_MAC = re.compile(
+    r"(?<![\w:-])[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
+)
+_COLONS = re.compile(r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:")
+_DASHES = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
+_URL = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://[^\s<>\"'`]++")
+_URL_SECRET = re.compile(
+    r"[?&#;](?:[\w.-]{0,30}(?:token|api_?key|apikey|secret|passw(?:or)?d|signature|session(?:_?id)?)"
+    r"|key|sig|auth|pwd|sid|jwt|code)=(?P<value>[^&#\s]{6,})",
+    re.IGNORECASE,
+)
+_URL_USER = re.compile(r"://[^/?#@\s:]{1,256}+:[^/?#@\s]{1,256}+@")
+
+
+def url() -> Entity:
+    """URLs with a user's password or a parameter that is a token."""
+
+    def check(match: re.Match[str]) -> Span | None:
+        text = match.group().rstrip(".,;:!?)]}")
+        if _URL_USER.search(text) or _URL_SECRET.search(text):
+            return match.start(), match.start() + len(text)
+        return None
+
+    def canary(rng: random.Random) -> Canary:
+        token = letters(rng, 20, "0123456789abcdefghjkmnpqrstvwxyz")
+        value = rng.choice(
+            (
+                f"https://files.example.com/report?access_token={token}",
+                f"postgres://admin:{token}@db.example.net:5432/sales",
+            )
+        )
+        return Canary(value, value)
+
+    rule = Rule("url.credentials", _URL, needles=("://",), check=check)
+    return Entity("URL", (rule,), "redact", True, canary)
+
+
+def ip() -> Entity:
+    """IPv4 and IPv6 addresses, without loopback, unspecified and net masks."""
+
+    def check(match: re.Match[str]) -> Span | None:
+        try:
+            address = ipaddress.ip_address(match.group())
+        except ValueError:
+            return None
+        if address.is_loopback or address.is_unspecified or match.group().startswith("255."):
+            return None
+        if address.version == 4 and re.search(r"\b(?:v|version|release)[ .:]{0,2}$", before(match, 12)):
+            return None
+        if address.version == 6 and sum(map(bool, match.group().split(":"))) < 3:
+            return None  # a C++ name or a slice such as a::1
+        return match.span()
+
+    def canary(rng: random.Random) -> Canary:
+        if rng.random() < 0.5:
+            value = f"203.0.113.{rng.randrange(1, 255)}"
+        else:
+            value = f"2001:db8:{rng.randrange(1, 65536):x}::{rng.randrange(1, 65536):x}"
+        return Canary(value, value)
+
+    rules = (
+        Rule("ip.v4", _IPV4, shape=_IPV4_SHAPE, check=check),
+        Rule("ip.v6", _IPV6, shape=_IPV6_SHAPE, check=check),
+    )
+    return Entity("IP", rules, "redact", True, canary)
+
+
+def mac() -> Entity:
+    """Hardware addresses of network cards."""
+
+    def check(match: re.Match[str]) -> Span | None:
+        return match.span() if len(set(match.group())) > 2 else None  # not 00:00:... or ff-ff-...
+
+    def canary(rng: random.Random) -> Canary:
+        value = rng.choice(":-").join(f"{byte:02x}" for byte in rng.randbytes(6))
+        return Canary(value, value)
+
+    rules = (
+        Rule("mac.colons", _MAC, shape=_COLONS, check=check),
+        Rule("mac.dashes", _MAC, shape=_DASHES, check=check),
+    )
+    return Entity("MAC", rules, "redact", True, canary)

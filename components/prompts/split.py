@@ -1,0 +1,56 @@
+"""Users to splits and to pseudonyms.
+
+A split is a function of the user and of ``split_key`` alone, so no user stands in two splits and
+none moves from one round to the next, however the rounds' sizes differ.
+
+Pseudonyms: with a secret key (environment variable ``INSTRUCTFLOW_PSEUDONYM_KEY``, from a Secret)
+a user's pseudonym is an HMAC, the same in every round, so rounds can be linked by whoever holds
+both. Without one, users are numbered in the order in which they first appear: nothing in the number
+comes from the id, so there is nothing to invert or to guess, a rerun gives the same numbers, and
+rounds cannot be linked.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+from components.core.records import Split
+
+#: Holds the secret of the pseudonyms; optional.
+PSEUDONYM_KEY = "INSTRUCTFLOW_PSEUDONYM_KEY"
+
+
+def unit_hash(key: str, *parts: str) -> float:
+    """A keyed hash as a number in [0, 1): 53 bits, as many as a float holds."""
+    # Lengths go in, so that ("ab", "c") and ("a", "bc") differ.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    digest = hmac.digest(key.encode(), text.encode("utf-8", "surrogatepass"), "sha256")
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def split_of(user_id: str, key: str, validation_share: float, test_share: float) -> Split:
+    """The split of a user."""
+    point = unit_hash(key, "split", user_id)
+    if point < test_share:
+        return "test"
+    return "validation" if point < test_share + validation_share else "train"
+
+
+@dataclass
+class Pseudonyms:
+    """Gives users the names under which they are published."""
+
+    secret: str = ""
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def of(self, user_id: str) -> str:
+        """The pseudonym of a user; the same one for the same user within a run."""
+        if user_id not in self._names:
+            self._names[user_id] = self._new(user_id)
+        return self._names[user_id]
+
+    def _new(self, user_id: str) -> str:
+        if not self.secret:
+            return f"user-{len(self._names) + 1:06d}"
+        data = user_id.encode("utf-8", "surrogatepass")
+        return "user-" + hmac.new(self.secret.encode(), data, hashlib.sha256).hexdigest()[:16]

@@ -1,0 +1,16 @@
+"""``python -m components.sandbox world|labelers|gold``: one of the stages from a shell."""
+
+import sys
+
+from components.core.launch import main
+from components.sandbox import gold_stage, labelers_stage, world_stage
+
+if __name__ == "__main__":
+    stages = {
+        "world": world_stage.STAGE,
+        "labelers": labelers_stage.STAGE,
+        "gold": gold_stage.STAGE,
+    }
+    if len(sys.argv) < 2 or sys.argv[1] not in stages:
+        sys.exit(f"usage: python -m components.sandbox {{{','.join(stages)}}} ...")
+    main(stages[sys.argv.pop(1)])

@@ -1,0 +1,107 @@
+"""The pipelines by name: their DAG, their profile, and how config and inputs become parameters."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.core.config import ConfigError
+from pipelines.config import PipelineConfig
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pipeline of the catalogue."""
+
+    name: str
+    profile: str
+    #: DAG parameter -> section of ``PipelineConfig`` whose JSON it takes.
+    sections: dict[str, str]
+    #: DAG parameters that take references, with their value where none is given.
+    inputs: dict[str, str | list[str] | None]
+    #: Whether the DAG loops over the configs of ``policies``.
+    loops: bool
+
+    def pipeline(self) -> Callable[..., Any]:
+        """The ``@dsl.pipeline`` function, imported when it is needed: kfp takes a second."""
+        module = importlib.import_module(f"pipelines.{self.name}")
+        function: Callable[..., Any] = getattr(module, self.name)
+        return function
+
+
+def _sections(*names: str, **renamed: str) -> dict[str, str]:
+    return {name: name for name in names} | renamed
+
+
+_TRAINING = ("pretraining", "prompts", "sft", "comparisons", "reward_model")
+_END = ("evaluation", "promotion")
+
+PIPELINES = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "quickstart",
+            "quickstart",
+            _sections(
+                "sandbox_world", "training_labelers", "heldout_labelers", *_TRAINING,
+                "comparisons_import", "comparison_of_systems", "systems_import", *_END,
+                gold="sandbox_gold",
+            ),
+            {},
+            loops=True,
+        ),
+        Entry(
+            "rlhf",
+            "real",
+            _sections(*_TRAINING, "comparison_of_systems", *_END),
+            {
+                "raw_prompts": "latest",
+                "demonstrations": "latest",
+                "documents": "latest",
+                "rankings": "",
+                "base": "",
+            },
+            loops=True,
+        ),
+        Entry(
+            "feedback",
+            "real",
+            _sections("systems_import", *_END),
+            {
+                "tasks": None,
+                "key": None,
+                "prompts_dataset": None,
+                "documents": None,
+                "labels": [],
+                "policies": [],
+            },
+            loops=False,
+        ),
+    )
+}  # fmt: skip
+
+
+def find(name: str) -> Entry:
+    """The entry of a pipeline; an unknown name is an error that lists the known ones."""
+    if name not in PIPELINES:
+        raise ConfigError(f"no pipeline {name!r}; there are {', '.join(PIPELINES)}")
+    return PIPELINES[name]
+
+
+def arguments(entry: Entry, config: PipelineConfig, inputs: Sequence[str]) -> dict[str, Any]:
+    """The DAG's parameters: one JSON string a section, the policies, and the references."""
+    given: dict[str, Any] = dict(entry.inputs)
+    for text in inputs:
+        name, equals, value = text.partition("=")
+        if not equals or name not in given:
+            known = ", ".join(entry.inputs) or "none"
+            raise ConfigError(f"--input {text}: expected NAME=REFERENCE, NAME one of: {known}")
+        current = given[name]
+        given[name] = [*current, value] if isinstance(current, list) else value
+    missing = [name for name, value in given.items() if value is None]
+    if missing:
+        raise ConfigError(f"pipeline {entry.name} needs --input {missing[0]}=REFERENCE")
+    given |= {name: config.section_json(section) for name, section in entry.sections.items()}
+    if entry.loops:
+        given["policies"] = config.policy_json()
+    return given

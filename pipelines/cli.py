@@ -1,0 +1,164 @@
+"""The ``instructflow`` command. Errors a user can mend are one message and exit code 2."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from components.core.errors import UserError
+from data_contracts.errors import ContractError
+
+app = typer.Typer(
+    help="The InstructGPT loop as Kubeflow Pipelines: prompts, SFT, reward model, PPO-ptx, "
+    "human evaluation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Pipeline = Annotated[str, typer.Argument(help="quickstart, rlhf or feedback.")]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", "-p", help="A shipped profile or a YAML file of overrides."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="One override, as in --set ppo.kl_coefficient=0.02."),
+]
+References = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", help="A pipeline input, as in --input rankings=latest."),
+]
+
+
+@app.command()
+def run(
+    pipeline: Pipeline,
+    profile: Profile = None,
+    settings: Settings = None,
+    inputs: References = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do not take up an unfinished run of the same work.")
+    ] = False,
+) -> None:
+    """Run a pipeline here, with an embedded S3 and MLflow where the environment names none."""
+    from pipelines import catalogue, local, summary
+    from pipelines.profile import load
+
+    entry = catalogue.find(pipeline)
+    config = load(profile or entry.profile, settings or [])
+    arguments = catalogue.arguments(entry, config, inputs or [])
+    name = profile_name(profile or entry.profile)
+    with local.services():
+        finished = local.run_pipeline(name, entry.pipeline(), arguments, out, fresh)
+        written = summary.write(local.STATE / name, name, config, finished)
+    summary.show(written, out)
+    out.print(f"MLflow: `make ui` (or `instructflow ui`), run {written['mlflow_run_id']}")
+
+
+@app.command("compile")
+def compile_pipeline(
+    pipeline: Pipeline,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the YAML goes.")],
+) -> None:
+    """Write a pipeline as KFP YAML, for a cluster's KFP backend."""
+    from kfp import compiler
+
+    from pipelines import catalogue
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    compiler.Compiler().compile(catalogue.find(pipeline).pipeline(), str(output))
+    out.print(f"{output}", highlight=False)
+
+
+@app.command("show-config")
+def show_config(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="Profile or YAML file.")],
+    settings: Settings = None,
+) -> None:
+    """Print the whole config of a profile: every field with its value, as YAML."""
+    import yaml
+
+    from pipelines.profile import load
+
+    values = load(profile, settings or []).model_dump(mode="json")
+    typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip())
+
+
+@app.command()
+def publish(
+    dataset: Annotated[str, typer.Argument(help="raw_prompts, demonstrations, pretraining ...")],
+    files: Annotated[list[Path], typer.Argument(help="JSONL, JSON, CSV or Parquet; .gz too.")],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", "-m", help="field=column, or field:=constant."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="plain, or a known layout (see --help).")
+    ] = "plain",
+) -> None:
+    """Check rows from files against a dataset's contract and publish them to S3."""
+    from components.core.launch import root_from_environment
+    from components.core.storage import Storage
+    from pipelines import local
+    from pipelines.publish import publish_file, show_result
+
+    with local.services():
+        storage = Storage.from_environment()
+        result = publish_file(
+            storage, root_from_environment(), dataset, files, mapping or [], form=form
+        )
+    show_result(result, out)
+
+
+@app.command()
+def inspect(uri: Annotated[str, typer.Argument(help="A reference, s3://...#sha256=...")]) -> None:
+    """Show a published thing: its manifest, its counts and the lineage it came by."""
+    from components.core.storage import Storage
+    from pipelines import local
+    from pipelines.inspect import inspect_reference
+
+    with local.services():
+        inspect_reference(Storage.from_environment(), uri, out)
+
+
+@app.command()
+def doctor() -> None:
+    """Check Python, torch and GPU, S3, MLflow and KFP: what is missing, and how to mend it."""
+    from pipelines.doctor import diagnose, render
+
+    findings = diagnose()
+    render(findings, out)
+    if any(finding.failed for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 5000,
+) -> None:
+    """Serve MLflow over what the runs here wrote, until interrupted."""
+    from pipelines import local, ui
+
+    with local.services():
+        ui.serve(port, out)
+
+
+def main() -> None:
+    """Entry point: user errors are a message and exit code 2, an interrupt is 130."""
+    try:
+        app()
+    except (UserError, ContractError) as error:
+        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("interrupted; run the same command again to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Rows of a file from outside: JSONL, JSON, CSV or Parquet, each also with ``.gz`` (not Parquet).
+
+A row that cannot be read is yielded with what is wrong with it, and reading goes on; a file that
+cannot be read at all is a BadInput. Messages never hold what a row says.
+"""
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.core.errors import BadInput, UserError
+
+#: A line or a cell beyond this is not read into memory. 64 MiB is far beyond any contract's limit.
+MAX_LINE = 64 << 20
+
+FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row as it stood in a file."""
+
+    #: The file's name, without the folders above it.
+    origin: str
+    #: 0-based; blank lines of a JSONL file count as lines but are no rows, a CSV header is neither.
+    number: int
+    value: dict[str, Any]
+    #: Why the row could not be read: a reject's reason and rule. "" for a good row.
+    reason: str = ""
+    rule: str = ""
+
+
+def read_rows(path: Path) -> Iterator[SourceRow]:
+    """The rows of one file. The form follows from the name."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise UserError(f"{path}: {what}; expected a file")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = bool(suffixes) and suffixes[-1] == ".gz"
+    form = suffixes[-2:-1] if zipped else suffixes[-1:]
+    if not form or form[0] not in FORMS or (zipped and form[0] == ".parquet"):
+        raise UserError(
+            f"{path}: unknown form; expected a name that ends in {', '.join(FORMS)} (or .jsonl.gz, "
+            ".csv.gz, .json.gz)"
+        )
+    try:
+        if form[0] == ".parquet":
+            yield from _parquet(path)
+            return
+        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
+            if form[0] == ".csv":
+                yield from _csv(path, file)
+            elif form[0] == ".json" and _first_character(file) == b"[":
+                yield from _json(path, file)
+            else:
+                yield from _jsonl(path, file)
+    except (gzip.BadGzipFile, EOFError):
+        raise BadInput(f"{path}: is no whole gzip file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _first_character(file: IO[bytes]) -> bytes:
+    start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    file.seek(0)
+    return start[:1]
+
+
+def _jsonl(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
+    number = -1
+    while line := file.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield SourceRow(path.name, number, {}, "too_long", f"line up to {MAX_LINE} bytes")
+            continue
+        if number == 0:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if line.strip():
+            yield _parse(path.name, number, line)
+
+
+def _parse(origin: str, number: int, line: bytes) -> SourceRow:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return SourceRow(origin, number, {}, "invalid_utf8", "line is UTF-8")
+    try:
+        return _row(origin, number, json.loads(text))
+    except (ValueError, RecursionError):
+        return SourceRow(origin, number, {}, "malformed", "line is JSON")
+
+
+def _row(origin: str, number: int, value: object) -> SourceRow:
+    if not isinstance(value, dict):
+        return SourceRow(origin, number, {}, "malformed", "row is an object")
+    return SourceRow(origin, number, value)
+
+
+def _json(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
+    """A JSON array; it is read whole, so large data should come as JSONL."""
+    try:
+        values = json.loads(file.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}: line {error.lineno}: no JSON: {error.msg}") from None
+    except (ValueError, RecursionError):
+        raise BadInput(f"{path}: no JSON array of objects") from None
+    for number, value in enumerate(values):
+        yield _row(path.name, number, value)
+
+
+def _csv(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
+    csv.field_size_limit(MAX_LINE)
+    # Bytes that are not UTF-8 become lone surrogates here, so that their row can be told apart.
+    lines = (line.decode("utf-8", "surrogateescape") for line in file)
+    reader = csv.reader(lines)
+    header = next(reader, None)
+    if not header:
+        raise BadInput(f"{path}: is empty; expected a header and rows")
+    header[0] = header[0].removeprefix("\ufeff").strip('"')
+    if len(set(header)) != len(header):
+        raise BadInput(f"{path}: the header names a column twice")
+    number = -1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error:
+            number += 1
+            yield SourceRow(path.name, number, {}, "malformed", "row is CSV")
+            continue
+        if cells is None:
+            return
+        if not cells:
+            continue
+        number += 1
+        if len(cells) != len(header):
+            yield SourceRow(path.name, number, {}, "malformed", f"row has {len(header)} cells")
+        elif not all(_is_text(cell) for cell in cells):
+            yield SourceRow(path.name, number, {}, "invalid_utf8", "row is UTF-8")
+        else:
+            yield SourceRow(path.name, number, dict(zip(header, cells, strict=True)))
+
+
+def _is_text(cell: str) -> bool:
+    try:
+        cell.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _parquet(path: Path) -> Iterator[SourceRow]:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=256):
+                for value in batch.to_pylist():
+                    yield SourceRow(path.name, number, value)
+                    number += 1
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise BadInput(f"{path}: no Parquet file, or a broken one (after row {number})") from None

@@ -1,0 +1,29 @@
+"""The MLflow UI over the store that runs here write to."""
+
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from components.core.errors import UserError
+
+
+def serve(port: int, console: Console) -> None:
+    """Run ``mlflow server`` until it ends. A server that the environment names is only printed."""
+    uri = os.environ["MLFLOW_TRACKING_URI"]
+    if urlsplit(uri).scheme in ("http", "https"):
+        console.print(f"MLflow is at {uri}", highlight=False)
+        return
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    # Artifacts lie in S3 under each experiment's own location, which the server reads directly.
+    console.print(f"MLflow: http://127.0.0.1:{port}  (ctrl-c ends it)", highlight=False)
+    code = subprocess.run(command, env=environment, check=False).returncode
+    if code not in (0, -2, 130):
+        raise UserError(f"mlflow server ended with exit code {code}; is port {port} taken?")
