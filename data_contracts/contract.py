@@ -61,7 +61,9 @@ class Field(_Part):
         }
         for key, needed in wanted.items():
             if bool(getattr(self, key)) != needed:
-                raise ValueError(f"{self.name}: '{key}' goes with exactly one type, not {self.type}")
+                raise ValueError(
+                    f"{self.name}: '{key}' goes with exactly one type, not {self.type}"
+                )
         for key, types in _OPTIONS.items():
             if getattr(self, key) and self.type not in types:
                 raise ValueError(f"{self.name}: '{key}' does not apply to {self.type}")
@@ -194,7 +196,9 @@ def load(contract: str) -> Contract:
     name, _, version = contract.partition("@")
     known = versions(name)
     if not known:
-        raise ContractError(f"no contract for the dataset '{name}'; there are: {', '.join(names())}")
+        raise ContractError(
+            f"no contract for the dataset '{name}'; there are: {', '.join(names())}"
+        )
     if version and version not in {str(v) for v in known}:
         raise ContractError(
             f"the contract {name} has no version '{version}'; there are: "

@@ -126,8 +126,7 @@ class Projector:
             for rule in field_rules(column, column.name):
                 if _own_check(rule).column == rule.label:
                     frame[rule.label] = breaks(rule, array).astype(np.int64)
-            for label, broken in _inner(column, column.name, array, rows, batch.num_rows):
-                frame[label] = broken
+            frame |= dict(_inner(column, column.name, array, rows, batch.num_rows))
             if column.unique:
                 frame[_unique_label(column.name)] = self._repeats(batch, (column.name,))
         for cross in self._contract.rules:
@@ -141,7 +140,7 @@ class Projector:
         values = pd.DataFrame({name: batch.column(name).to_pandas() for name in columns})
         hashes = pd.util.hash_pandas_object(values, index=False, categorize=False)
         seen = self._seen.setdefault(",".join(columns), Seen())
-        return seen.add(hashes.to_numpy(np.uint64)).astype(np.int64)
+        return seen.add(np.asarray(hashes, np.uint64)).astype(np.int64)
 
 
 def _column(column: Field, array: pa.Array) -> Any:
@@ -242,7 +241,7 @@ def _last(rule: LastItem, array: pa.Array, part: pa.Array) -> npt.NDArray[np.int
 
 
 def _count(rows: npt.NDArray[np.int64], batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    return np.bincount(rows, minlength=batch.num_rows)
+    return np.bincount(rows, minlength=batch.num_rows).astype(np.int64)
 
 
 def _lengths(array: pa.Array) -> npt.NDArray[np.int64]:

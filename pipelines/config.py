@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, model_validator
 from components.core.config import Config, canonical_json
 from components.evaluation.config import EvaluationConfig
 from components.human_eval.config import ExportConfig, ImportConfig
-from components.ppo.config import PpoConfig
+from components.ppo.config import PPOConfig
 from components.pretraining.config import PretrainingConfig
 from components.promotion.config import PromotionConfig
 from components.prompts.config import PromptsConfig
@@ -40,7 +40,7 @@ class PipelineConfig(Config):
     )
     comparisons_import: ImportConfig = Field(default_factory=ImportConfig)
     reward_model: RewardModelConfig = Field(default_factory=RewardModelConfig)
-    ppo: PpoConfig = Field(default_factory=PpoConfig, description="Shared by all policies.")
+    ppo: PPOConfig = Field(default_factory=PPOConfig, description="Shared by all policies.")
     policies: dict[str, dict[str, JsonValue]] = Field(
         {"ppo_ptx": {}},
         description="The policies to train: name -> what differs from section ppo.",
@@ -72,11 +72,11 @@ class PipelineConfig(Config):
         self.policy_configs()
         return self
 
-    def policy_configs(self) -> list[PpoConfig]:
+    def policy_configs(self) -> list[PPOConfig]:
         """One config a policy: section ``ppo``, what differs, and the policy's name."""
         shared = self.ppo.model_dump(mode="json")
         return [
-            PpoConfig.from_mapping({**shared, **differs, "system": name}, f"policies.{name}")
+            PPOConfig.from_mapping({**shared, **differs, "system": name}, f"policies.{name}")
             for name, differs in self.policies.items()
         ]
 

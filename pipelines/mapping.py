@@ -1,4 +1,4 @@
-"""``--map field=column`` and ``--map field:=constant``: from a file's columns to a dataset's fields.
+"""``--map field=column`` and ``--map field:=constant``: from columns to a dataset's fields.
 
 A column may be a dotted path into nested values (``meta.author.id``, ``turns.0``). Values are then
 brought into the contract's types where that loses nothing: "17" is an integer where one is
@@ -21,7 +21,7 @@ _MISSING = object()
 
 
 @dataclass
-class Mapping_:
+class FieldMapping:
     """Parsed ``--map`` options, and which of their columns were ever found."""
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Mapping_:
     found: set[str] = field(default_factory=set)
 
     @classmethod
-    def parse(cls, contract: Contract, options: Sequence[str]) -> "Mapping_":
+    def parse(cls, contract: Contract, options: Sequence[str]) -> "FieldMapping":
         """Raises UserError for an option of another form, or a field the dataset does not have."""
         mapping = cls()
         fields = [f.name for f in contract.fields]

@@ -57,7 +57,7 @@ def quickstart(
         Reference of the report.
     """
     world = make_world(config=sandbox_world)
-    base = pretrain(config=pretraining, documents=world.outputs["pretraining"])
+    base = pretrain(config=pretraining, documents=world.outputs["pretraining"], base="")
     prepared = prepare_prompts(
         config=prompts,
         raw_prompts=world.outputs["raw_prompts"],

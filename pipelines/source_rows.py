@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,27 +37,31 @@ class SourceRow:
     rule: str = ""
 
 
-def read_rows(path: Path) -> Iterator[SourceRow]:
-    """The rows of one file. The form follows from the name."""
+def check_file(path: Path) -> str:
+    """A file's form, by its name. Raises UserError for one that is missing or of no known form."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise UserError(f"{path}: {what}; expected a file")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    zipped = bool(suffixes) and suffixes[-1] == ".gz"
-    form = suffixes[-2:-1] if zipped else suffixes[-1:]
-    if not form or form[0] not in FORMS or (zipped and form[0] == ".parquet"):
+    form = Path(path.name.lower().removesuffix(".gz")).suffix
+    if form not in FORMS or (form == ".parquet" and path.suffix.lower() == ".gz"):
         raise UserError(
             f"{path}: unknown form; expected a name that ends in {', '.join(FORMS)} (or .jsonl.gz, "
             ".csv.gz, .json.gz)"
         )
+    return form
+
+
+def read_rows(path: Path) -> Iterator[SourceRow]:
+    """The rows of one file."""
+    form = check_file(path)
     try:
-        if form[0] == ".parquet":
+        if form == ".parquet":
             yield from _parquet(path)
             return
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            if form[0] == ".csv":
+        with _open(path) as file:
+            if form == ".csv":
                 yield from _csv(path, file)
-            elif form[0] == ".json" and _first_character(file) == b"[":
+            elif form == ".json" and _first_character(file) == b"[":
                 yield from _json(path, file)
             else:
                 yield from _jsonl(path, file)
@@ -65,6 +69,12 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
         raise BadInput(f"{path}: is no whole gzip file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def _first_character(file: IO[bytes]) -> bytes:
@@ -122,7 +132,7 @@ def _json(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
 def _csv(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
     csv.field_size_limit(MAX_LINE)
     # Bytes that are not UTF-8 become lone surrogates here, so that their row can be told apart.
-    lines = (line.decode("utf-8", "surrogateescape") for line in file)
+    lines = (line.decode("utf-8", "surrogateescape") for line in _lines(file))
     reader = csv.reader(lines)
     header = next(reader, None)
     if not header:
@@ -149,6 +159,11 @@ def _csv(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
             yield SourceRow(path.name, number, {}, "invalid_utf8", "row is UTF-8")
         else:
             yield SourceRow(path.name, number, dict(zip(header, cells, strict=True)))
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE):
+        yield line
 
 
 def _is_text(cell: str) -> bool:

@@ -1,114 +1,187 @@
-"""Training state in S3: saved at a period, committed by a manifest, found again after a kill.
+"""The whole state of training on S3: saved at a period, committed by a manifest, found again.
 
-Layout: ``<root>/checkpoints/<work key>/<step>/state.safetensors, meta.json, commit.json``. The
-commit is written last and carries sizes and checksums: what has none, or does not agree with it,
-is passed over, and the next older one is taken.
+``<root>/checkpoints/<work key>/<step>/`` holds the files of each attempt under its own prefix and,
+written last, ``manifest.json``, which names those of one attempt with size and sha256. What has no
+manifest, or does not match it, does not exist.
 """
 
 import hashlib
 import json
+import logging
 import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import Field
 
-from components.core.config import canonical_json
+from components.core.config import Config, ConfigError, canonical_json
 from components.core.storage import MissingKey, Storage
 
-STATE, META, COMMIT = "state.safetensors", "meta.json", "commit.json"
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+TENSORS = "tensors.safetensors"
+META = "meta.json"
+
+
+class SavedFile(Config):
+    """One file of a checkpoint."""
+
+    path: str = Field(description="Path below the checkpoint's prefix.")
+    size: int = Field(ge=0, description="Bytes.")
+    sha256: str = Field(description="Digest of the bytes, hex.")
+
+
+class CheckpointManifest(Config):
+    """What makes a checkpoint exist."""
+
+    step: int = Field(ge=0, description="Steps done.")
+    tensors: SavedFile = Field(description="Weights, moments and the like, safetensors.")
+    meta: SavedFile = Field(description="Everything else, JSON.")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A committed training state."""
+    """State that was found."""
 
     step: int
-    tensors: Mapping[str, torch.Tensor]
+    tensors: Mapping[str, "torch.Tensor"]
     meta: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one piece of work; ``work_key`` covers its config, inputs and code."""
+    """The checkpoints of one piece of work.
 
-    storage: Storage
-    root: str
-    work_key: str
-    #: Newest ones that stay after a save; 2 survives the loss of the newest.
-    keep: int = 2
+    Two attempts of the same work (a step that was given up but still runs) never mix their files.
+    """
 
-    def save(self, step: int, tensors: dict[str, torch.Tensor], meta: dict[str, Any]) -> None:
-        """Save and commit the state after ``step`` steps, then prune older ones."""
-        place = self._place(step)
+    def __init__(self, storage: Storage, root: str, work_key: str, keep: int) -> None:
+        """``keep``: how many stay; 2 survives a newest one that cannot be read."""
+        if keep < 1:
+            raise ValueError(f"keep is {keep}; expected at least 1")
+        self._storage = storage
+        self._prefix = f"{root.rstrip('/')}/checkpoints/{work_key}"
+        self._keep = keep
+
+    def save(
+        self, step: int, tensors: Mapping[str, "torch.Tensor"], meta: Mapping[str, Any]
+    ) -> None:
+        """Save and commit the state after ``step`` steps, then drop what is older than ``keep``.
+
+        Args:
+            step: steps done, 0 or more.
+            tensors: any devices and dtypes; tensors that share memory are stored one by one.
+            meta: JSON values. NaN and infinities are refused (ValueError).
+        """
+        attempt = f"{self._at(step)}/{uuid.uuid4().hex[:12]}"
+        text = canonical_json(dict(meta))
         with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
-            path = Path(scratch) / STATE
-            save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, path)
-            text = canonical_json(meta).encode()
-            commit = {
-                "step": step,
-                STATE: {"size": path.stat().st_size, "sha256": _sha256_file(path)},
-                META: {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()},
-            }
-            self.storage.put_file(path, f"{place}/{STATE}")
-            self.storage.put_bytes(f"{place}/{META}", text)
-            self.storage.put_bytes(f"{place}/{COMMIT}", canonical_json(commit).encode())
+            folder = Path(scratch)
+            (folder / META).write_text(text, encoding="utf-8")
+            _write(tensors, folder / TENSORS)
+            files = {name: self._upload(folder / name, attempt) for name in (TENSORS, META)}
+        manifest = CheckpointManifest(step=step, tensors=files[TENSORS], meta=files[META])
+        self._storage.put_bytes(
+            f"{self._at(step)}/{MANIFEST}", manifest.canonical_json().encode("utf-8")
+        )
         self._prune()
 
     def newest(self) -> Checkpoint | None:
-        """The newest state that is whole; None where there is none."""
-        for step in sorted(self._committed(), reverse=True):
-            found = self._load(step)
-            if found is not None:
-                return found
-            print(f"checkpoint of step {step} is broken; looking for an older one", flush=True)
+        """The newest checkpoint that is whole, or None. A broken one is skipped with a warning."""
+        for step in reversed(self.steps()):
+            try:
+                return self._load(step)
+            except _Broken as problem:
+                _log.warning("checkpoint of step %d is skipped: %s", step, problem)
         return None
 
+    def steps(self) -> list[int]:
+        """Steps of the committed checkpoints, growing."""
+        return self._committed([info.uri for info in self._storage.list(f"{self._prefix}/")])
+
     def clear(self) -> None:
-        """Remove all of them: the work is done and its result is published."""
-        self.storage.delete(o.uri for o in list(self.storage.list(self._folder())))
+        """Drop all: the work is done and published."""
+        self._delete([info.uri for info in self._storage.list(f"{self._prefix}/")])
 
-    def _folder(self) -> str:
-        return f"{self.root.rstrip('/')}/checkpoints/{self.work_key}/"
+    # --- inside
 
-    def _place(self, step: int) -> str:
-        return f"{self._folder()}{step:010d}"
+    def _at(self, step: int) -> str:
+        return f"{self._prefix}/{step:012d}"
 
-    def _committed(self) -> list[int]:
-        uris = (entry.uri for entry in self.storage.list(self._folder()))
-        return [int(uri.split("/")[-2]) for uri in uris if uri.endswith(f"/{COMMIT}")]
+    def _step_of(self, uri: str) -> int:
+        return int(uri.removeprefix(f"{self._prefix}/").partition("/")[0])
 
-    def _load(self, step: int) -> Checkpoint | None:
-        place = self._place(step)
+    def _committed(self, uris: list[str]) -> list[int]:
+        return sorted(self._step_of(uri) for uri in uris if uri.endswith(f"/{MANIFEST}"))
+
+    def _upload(self, path: Path, attempt: str) -> SavedFile:
+        uri = f"{attempt}/{path.name}"
+        self._storage.put_file(path, uri)
+        below = uri.removeprefix(f"{self._prefix}/").partition("/")[2]
+        return SavedFile(path=below, size=path.stat().st_size, sha256=_sha256(path))
+
+    def _load(self, step: int) -> Checkpoint:
+        from safetensors.torch import load_file
+
+        try:
+            text = self._storage.get_bytes(f"{self._at(step)}/{MANIFEST}").decode("utf-8")
+            manifest = CheckpointManifest.from_json(text, at=MANIFEST)
+        except (MissingKey, UnicodeDecodeError, ConfigError) as error:
+            raise _Broken(f"{MANIFEST}: {error}") from None
         with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
-            path = Path(scratch) / STATE
-            try:
-                commit = json.loads(self.storage.get_bytes(f"{place}/{COMMIT}"))
-                meta = self.storage.get_bytes(f"{place}/{META}")
-                self.storage.get_file(f"{place}/{STATE}", path)
-                if hashlib.sha256(meta).hexdigest() != commit[META]["sha256"]:
-                    return None
-                if _sha256_file(path) != commit[STATE]["sha256"]:
-                    return None
-                # clone: the file is gone when the scratch folder is.
-                tensors = {k: v.clone() for k, v in load_file(path).items()}
-                return Checkpoint(step, tensors, json.loads(meta))
-            except (MissingKey, ValueError, KeyError, TypeError, SafetensorError):
-                return None
+            meta, tensors = Path(scratch) / META, Path(scratch) / TENSORS
+            self._download(step, manifest.meta, meta)
+            self._download(step, manifest.tensors, tensors)
+            # The file stays mapped after its name is gone.
+            state = load_file(tensors)
+            return Checkpoint(manifest.step, state, json.loads(meta.read_text(encoding="utf-8")))
+
+    def _download(self, step: int, file: SavedFile, path: Path) -> None:
+        try:
+            self._storage.get_file(f"{self._at(step)}/{file.path}", path)
+        except MissingKey:
+            raise _Broken(f"{file.path} is missing") from None
+        if path.stat().st_size != file.size or _sha256(path) != file.sha256:
+            raise _Broken(f"{file.path} is not what was saved")
 
     def _prune(self) -> None:
-        steps = sorted(self._committed(), reverse=True)
-        for step in steps[self.keep :]:
-            place = f"{self._place(step)}/"
-            # The commit goes first: what is half deleted must not look whole.
-            self.storage.delete([f"{place}{COMMIT}"])
-            self.storage.delete(o.uri for o in list(self.storage.list(place)))
+        """Drop all but the newest ``keep`` committed ones, and what older attempts left behind."""
+        uris = [info.uri for info in self._storage.list(f"{self._prefix}/")]
+        first = self._committed(uris)[-self._keep :][0]
+        self._delete([uri for uri in uris if self._step_of(uri) < first])
+
+    def _delete(self, uris: list[str]) -> None:
+        """Manifests first, so that a checkpoint that is half deleted does not exist."""
+        self._storage.delete([uri for uri in uris if uri.endswith(f"/{MANIFEST}")])
+        self._storage.delete([uri for uri in uris if not uri.endswith(f"/{MANIFEST}")])
 
 
-def _sha256_file(path: Path) -> str:
+class _Broken(Exception):
+    """A checkpoint that does not exist as a whole."""
+
+
+def _write(tensors: Mapping[str, "torch.Tensor"], path: Path) -> None:
+    """safetensors wants contiguous tensors on the CPU that share no memory."""
+    from safetensors.torch import save_file
+
+    seen: set[int] = set()
+    plain = {}
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() in seen or storage.nbytes() != tensor.nbytes:
+            tensor = tensor.clone()
+        seen.add(tensor.untyped_storage().data_ptr())
+        plain[name] = tensor
+    save_file(plain, path)
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -48,11 +48,13 @@ __all__ = [
     "Manifest",
     "Provenance",
     "check",
+    "contract_of",
     "download_folder",
     "lineage",
     "open_manifest",
     "publish_folder",
     "publish_records",
+    "read_batches",
     "read_records",
     "read_table",
     "resolve",
@@ -170,7 +172,7 @@ def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[
             f"{reference}: is a {manifest.kind} '{manifest.name}' ({expected}), "
             f"not a dataset of {record.__name__}"
         )
-    for batch in _verified_batches(storage, reference, manifest):
+    for batch in read_batches(storage, reference):
         for start in range(0, batch.num_rows, CHUNK):
             for row in batch.slice(start, CHUNK).to_pylist():
                 yield record.from_row(row)
@@ -178,36 +180,35 @@ def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[
 
 def read_table(storage: Storage, reference: str) -> pa.Table:
     """A whole dataset in memory."""
-    manifest = open_manifest(storage, reference)
-    if manifest.kind != "dataset":
-        raise DatasetError(f"{reference}: is a {manifest.kind}, not a dataset")
-    schema = arrow_schema(contract_of(manifest.contract))
-    return pa.Table.from_batches(list(_verified_batches(storage, reference, manifest)), schema)
+    rows = list(read_batches(storage, reference))
+    schema = arrow_schema(contract_of(open_manifest(storage, reference).contract))
+    return pa.Table.from_batches(rows, schema)
 
 
 def check(storage: Storage, reference: str) -> None:
-    """Hold a dataset against its contract unless that was done before (by its publisher, or here).
+    """Hold a dataset against its contract, unless a report of that lies beside its shards.
 
-    Its report then lies beside the shards. Raises DatasetViolation.
+    Its publisher leaves one; a dataset that came in from elsewhere is checked when it is first
+    read. Raises DatasetViolation.
     """
     manifest = open_manifest(storage, reference)
-    if manifest.kind == "dataset":
-        for _ in _verified_batches(storage, reference, manifest):
-            pass
-
-
-def _verified_batches(
-    storage: Storage, reference: str, manifest: Manifest
-) -> Iterator[pa.RecordBatch]:
-    """Batches of all shards. A dataset that came in without a report is validated on the way."""
+    if manifest.kind != "dataset":
+        raise DatasetError(f"{reference}: is a {manifest.kind}, not a dataset")
     prefix = parse_reference(reference).prefix
-    contract = contract_of(manifest.contract)
-    schema = arrow_schema(contract)
-    outside = not storage.exists(f"{prefix}/{REPORT_JSON}")
-    if outside:
-        _validate(storage, prefix, manifest, contract)
+    if not storage.exists(f"{prefix}/{REPORT_JSON}"):
+        _validate(storage, prefix, manifest, contract_of(manifest.contract))
+
+
+def read_batches(storage: Storage, reference: str) -> Iterator[pa.RecordBatch]:
+    """A dataset's rows in Arrow, in its contract's schema; about a thousand at a time.
+
+    Raises DatasetError where a shard was changed or is gone, and what ``check`` raises.
+    """
+    check(storage, reference)
+    manifest = open_manifest(storage, reference)
+    schema = arrow_schema(contract_of(manifest.contract))
     for file in manifest.files:
-        yield from _shard(storage, prefix, file, schema)
+        yield from _shard(storage, parse_reference(reference).prefix, file, schema)
 
 
 def _validate(storage: Storage, prefix: str, manifest: Manifest, contract: Contract) -> None:
@@ -247,9 +248,7 @@ def _fetch(storage: Storage, prefix: str, file: File, path: Path) -> None:
     try:
         storage.get_file(f"{prefix}/{file.path}", path)
     except MissingKey:
-        raise DatasetError(
-            f"{prefix}/{file.path}: is gone, though the manifest names it"
-        ) from None
+        raise DatasetError(f"{prefix}/{file.path}: is gone, though the manifest names it") from None
     found = describe_file(path, file.path, file.rows)
     if found != file:
         raise DatasetError(

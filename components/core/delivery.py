@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -221,7 +221,7 @@ class Delivery(Generic[S]):
         return True
 
     @contextlib.contextmanager
-    def _unless_refused(self, count: int) -> "contextlib._GeneratorContextManager[None]":
+    def _unless_refused(self, count: int) -> Iterator[None]:
         try:
             yield
         except Refused as error:

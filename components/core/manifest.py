@@ -119,7 +119,8 @@ def parse_reference(reference: str) -> Reference:
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise DatasetError(
-            f"'{reference[:300]}' is no reference; expected s3://bucket/prefix#sha256=<64 hex digits>"
+            f"'{reference[:300]}' is no reference; "
+            "expected s3://bucket/prefix#sha256=<64 hex digits>"
         )
     return Reference(match["prefix"], match["digest"])
 

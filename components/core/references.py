@@ -1,4 +1,4 @@
-"""From a reference, or what a person writes instead of one, to a checked manifest and its lineage."""
+"""From a reference, or what a person writes in its stead, to a checked manifest and lineage."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Records to Parquet shards (zstd) and back, a row group at a time, so that memory stays bounded."""
+"""Records to Parquet shards (zstd) and back, a row group at a time: memory stays bounded."""
 
 import hashlib
 from collections.abc import Iterable, Iterator

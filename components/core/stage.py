@@ -34,9 +34,9 @@ class Stage(Generic[C]):
 
     def label(self, config: C) -> str:
         """What tells apart two steps of one stage in a run: ``ppo.ppo_ptx``, ``sft``."""
-        for field in ("system", "purpose"):
-            value = getattr(config, field, None)
-            if value and value != self.name:
+        for field in ("system", "purpose", "group"):
+            value = getattr(config, field, self.name)
+            if value != self.name:
                 return f"{self.name}.{value}"
         return self.name
 

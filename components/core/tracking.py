@@ -1,361 +1,292 @@
-"""One MLflow run per pipeline run, with a child per stage; the only mlflow import.
+"""Runs, series and registered models in MLflow: the only module that imports mlflow.
 
-A pipeline run's parent is found by its tag, or made. A stage attaches to the run that
-``MLFLOW_RUN_ID`` names (KFP's MLflow plugin sets it), or makes a child. Metrics are buffered and
-written in batches, since one write costs as much as a batch; a store that is down for a while costs
-a training step nothing: what could not be written waits, and is tried again.
+One MLflow run per pipeline run, found by its tag, with one child per stage. Where ``MLFLOW_RUN_ID``
+is given (KFP's plugin), that run is the stage's. The experiment is ``MLFLOW_EXPERIMENT_ID``, else
+``MLFLOW_EXPERIMENT_NAME``, else "instructflow".
 """
 
-import contextlib
-import math
+import json
+import logging
 import os
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from components.core import run_tree
 from components.core.config import Scalar
+from components.core.delivery import Delivery, Point, Refused
 from components.core.errors import UserError
+from components.core.manifest import parse_reference
+from components.core.memory import peak_memory
+from components.core.run_tree import StageRun
+from components.core.tracker import BufferedTracker, RecordingTracker, RunSink, Status, Tracker
 
-#: Tags that find the runs of a pipeline run again.
-RUN_TAG, WORK_TAG, LABEL_TAG = "instructflow.run", "instructflow.work", "instructflow.stage"
-#: Seconds between writes, and so the most history that a crash loses.
-FLUSH_SECONDS = 5.0
-#: Metrics a batch; MLflow's own limit.
-BATCH = 1000
-#: Most metrics that wait for a store that is down; older ones go first.
-WAITING = 200_000
-#: MLflow cuts longer params silently.
-LONGEST_PARAM = 6000
+__all__ = [
+    "RecordingTracker",
+    "Status",
+    "Tracker",
+    "TrackingError",
+    "end_pipeline",
+    "open_tracker",
+    "parent_run_id",
+    "register_policy",
+]
+
+_log = logging.getLogger(__name__)
+
+MEMORY = "instructflow.peak_memory_mb"
+#: MLflow's limits: characters of a param, a tag, a dataset's digest; things in one request.
+PARAM, TAG, DIGEST, PARAMS_A_BATCH = 6000, 8000, 36, 100
+#: Answers after which the same request would be refused again.
+_FINAL = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "PERMISSION_DENIED"}
 
 
 class TrackingError(UserError):
-    """MLflow is not there or does not take what it is given."""
+    """MLflow is not there or refuses what it was asked."""
 
 
-class Tracker(Protocol):
-    """What a stage may report."""
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Figures of a training step; a step at or before ``last_step`` is not logged again."""
-
-    def headline(self, values: Mapping[str, float]) -> None:
-        """Figures of the whole stage; they also stand on the parent as ``stage/name``."""
-
-    def params(self, values: Mapping[str, Scalar]) -> None:
-        """Settings, flattened."""
-
-    def text(self, text: str, path: str) -> None:
-        """A text artifact."""
-
-    def figure(self, figure: Any, path: str) -> None:
-        """A matplotlib figure as artifact."""
-
-    def table(self, rows: Sequence[Mapping[str, Any]], path: str) -> None:
-        """Rows as a table artifact (``.json``) that MLflow shows."""
-
-    def dataset(self, reference: str, context: str) -> None:
-        """A published thing that the stage used."""
-
-    def finish(self, status: str) -> None:
-        """Write what waits and end the run: FINISHED, FAILED or KILLED."""
-
-    @property
-    def last_step(self) -> int:
-        """The last step that an earlier attempt logged; -1 where there was none."""
-
-
-@dataclass
-class RecordingTracker:
-    """Keeps what it is told. For tests, and for work outside a pipeline."""
-
-    steps: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    headlines: dict[str, float] = field(default_factory=dict)
-    settings: dict[str, Scalar] = field(default_factory=dict)
-    artifacts: dict[str, Any] = field(default_factory=dict)
-    datasets: list[tuple[str, str]] = field(default_factory=list)
-    status: str = ""
-    last_step: int = -1
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        if step > self.last_step:
-            self.steps.append((step, dict(values)))
-
-    def headline(self, values: Mapping[str, float]) -> None:
-        self.headlines.update(values)
-
-    def params(self, values: Mapping[str, Scalar]) -> None:
-        self.settings.update(values)
-
-    def text(self, text: str, path: str) -> None:
-        self.artifacts[path] = text
-
-    def figure(self, figure: Any, path: str) -> None:
-        self.artifacts[path] = figure
-
-    def table(self, rows: Sequence[Mapping[str, Any]], path: str) -> None:
-        self.artifacts[path] = [dict(row) for row in rows]
-
-    def dataset(self, reference: str, context: str) -> None:
-        self.datasets.append((reference, context))
-
-    def finish(self, status: str) -> None:
-        self.status = status
-
-
-class MlflowTracker:
-    """Reports to MLflow as ``open_tracker`` found or made the runs."""
-
-    def __init__(self, client: Any, run_id: str, parent_id: str, label: str) -> None:
-        self._client = client
-        self.run_id = run_id
-        self.parent_id = parent_id
-        self._label = label
-        self._waiting: list[tuple[str, Any]] = []
-        self._flushed = time.monotonic()
-        self._quiet_until = 0.0
-        self.last_step = self._find_last_step()
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        if step > self.last_step:
-            self._keep(self.run_id, values, step)
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self.flush()
-
-    def headline(self, values: Mapping[str, float]) -> None:
-        self._keep(self.run_id, values, 0)
-        if self.parent_id:
-            named = {f"{self._label}/{name}": value for name, value in values.items()}
-            self._keep(self.parent_id, named, 0)
-        self.flush()
-
-    def params(self, values: Mapping[str, Scalar]) -> None:
-        from mlflow.entities import Param
-
-        items = [Param(name, str(value)[:LONGEST_PARAM]) for name, value in values.items()]
-        for run in [self.run_id, self.parent_id]:
-            for start in range(0, len(items) if run else 0, 100):
-                part = items[start : start + 100]
-                self._try(lambda run=run, part=part: self._client.log_batch(run, params=part))
-
-    def text(self, text: str, path: str) -> None:
-        self._try(lambda: self._client.log_text(self.run_id, text, path))
-
-    def figure(self, figure: Any, path: str) -> None:
-        self._try(lambda: self._client.log_figure(self.run_id, figure, path))
-
-    def table(self, rows: Sequence[Mapping[str, Any]], path: str) -> None:
-        columns = {name: [row.get(name) for row in rows] for name in (rows[0] if rows else {})}
-        self._try(lambda: self._client.log_table(self.run_id, columns, path))
-
-    def dataset(self, reference: str, context: str) -> None:
-        from mlflow.data.dataset_source_registry import resolve_dataset_source
-        from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.entities import DatasetInput, InputTag
-
-        prefix, _, digest = reference.partition("#sha256=")
-
-        def log() -> None:
-            source = resolve_dataset_source(prefix)
-            name = prefix.split("/")[-2]
-            # MLflow takes 36 characters of a digest; the tag has them all.
-            entity = MetaDataset(source=source, name=name, digest=digest[:36])._to_mlflow_entity()
-            tags = [InputTag("mlflow.data.context", context), InputTag("reference", reference)]
-            self._client.log_inputs(self.run_id, [DatasetInput(dataset=entity, tags=tags)])
-
-        self._try(log)
-
-    def finish(self, status: str) -> None:
-        deadline = time.monotonic() + 20
-        self._quiet_until = 0.0
-        while not self.flush() and time.monotonic() < deadline:
-            time.sleep(1)
-            self._quiet_until = 0.0
-        if self._waiting:
-            print(f"tracking: {len(self._waiting)} figures were not written", flush=True)
-        self._try(lambda: self._client.set_terminated(self.run_id, status))
-        if status != "FINISHED" and self.parent_id:
-            self._try(lambda: self._client.set_terminated(self.parent_id, status))
-
-    def flush(self) -> bool:
-        """Write what waits. False where the store did not take it; it then waits on."""
-        self._flushed = time.monotonic()
-        while self._waiting:
-            run = self._waiting[0][0]
-            batch = [metric for owner, metric in self._waiting[:BATCH] if owner == run]
-            if not self._try(lambda run=run, batch=batch: self._client.log_batch(run, batch)):
-                del self._waiting[:-WAITING]
-                return False
-            written = {id(metric) for metric in batch}
-            self._waiting = [item for item in self._waiting if id(item[1]) not in written]
-        return True
-
-    def _keep(self, run: str, values: Mapping[str, float], step: int) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        for name, value in values.items():
-            # MLflow turns infinities into 1.8e308, which ruins every chart.
-            if math.isfinite(value):
-                self._waiting.append((run, Metric(name, float(value), now, step)))
-
-    def _try(self, call: Any) -> bool:
-        """Do it; a failure is told once a minute and costs the stage nothing else."""
-        if time.monotonic() < self._quiet_until:
-            return False
-        try:
-            call()
-        except Exception as error:
-            self._quiet_until = time.monotonic() + FLUSH_SECONDS
-            print(f"tracking: not written, {type(error).__name__}; goes on without", flush=True)
-            return False
-        return True
-
-    def _find_last_step(self) -> int:
-        last = -1
-        with contextlib.suppress(Exception):
-            data = self._client.get_run(self.run_id).data
-            for name in data.metrics:
-                history = self._client.get_metric_history(self.run_id, name)
-                last = max([last, *(point.step for point in history if point.step > 0)])
-        return last
-
-
-def open_tracker(run: str, label: str, work: str) -> Tracker:
-    """The tracker of a stage, on the runs that belong to a pipeline run.
+def open_tracker(
+    run: str, stage: str, work: str, artifacts: str = "", period: float = 5.0
+) -> Tracker:
+    """The tracker of one stage of a pipeline run. Never fails: MLflow may come later.
 
     Args:
-        run: id of the pipeline run.
-        label: tells the stage apart in it.
-        work: digest of what the stage is about to do; an unfinished child of the same work is
-            continued.
-
-    Raises:
-        TrackingError: no MLflow where ``MLFLOW_TRACKING_URI`` says.
+        run: the pipeline run's id.
+        stage: the stage's label in that run.
+        work: digest of the work; the same work done again goes on in its MLflow run.
+        artifacts: ``s3://...`` below which a new experiment's artifacts go if MLflow is a plain
+            database; a server decides that itself.
+        period: seconds between two deliveries: what a crash can lose.
     """
-    client = _client()
-    if attached := os.environ.get("MLFLOW_RUN_ID"):
-        found = _reach(lambda: client.get_run(attached))
-        parent = found.data.tags.get("mlflow.parentRunId", "")
-        return MlflowTracker(client, attached, parent, label)
-    experiment = _experiment(client)
-    parent_id = _parent(client, experiment, run)
-    query = f"tags.`{WORK_TAG}` = '{work}' and tags.`mlflow.parentRunId` = '{parent_id}'"
-    children = _reach(lambda: client.search_runs([experiment], query, max_results=1))
-    if children:
-        child = children[0].info.run_id
-        _reach(lambda: client.update_run(child, status="RUNNING"))
-    else:
-        tags = {
-            "mlflow.parentRunId": parent_id,
-            RUN_TAG: run,
-            WORK_TAG: work,
-            LABEL_TAG: label,
-        }
-        made = _reach(lambda: client.create_run(experiment, tags=tags, run_name=f"{label}-{run}"))
-        child = made.info.run_id
-    return MlflowTracker(client, child, parent_id, label)
+    client = _import_client()
+    location = "" if _is_server(_uri()) else artifacts
+
+    def connect() -> RunSink:
+        connected = client()
+        return MlflowSink(connected, run_tree.stage_run(connected, run, stage, work, location))
+
+    return BufferedTracker(Delivery(connect, f"MLflow at {_shown(_uri())}", period))
 
 
 def parent_run_id(run: str) -> str | None:
-    """The MLflow id of a pipeline run's parent, None where there is none."""
-    client = _client()
-    found = _search_parents(client, _experiment(client), run)
-    return found[0] if found else None
+    """The id of the MLflow run of a pipeline run, or None. Raises TrackingError."""
+    with _as_user_error():
+        return run_tree.find_parent(_import_client()(), run)
 
 
-def finish_parent(run: str, figures: Mapping[str, float], status: str) -> None:
-    """End a pipeline run's parent, with figures of steps that came from the cache filled in."""
-    client = _client()
-    experiment = _experiment(client)
-    tracker = MlflowTracker(client, _parent(client, experiment, run), "", "")
-    there = _reach(lambda: client.get_run(tracker.run_id)).data.metrics
-    tracker.headline({name: value for name, value in figures.items() if name not in there})
-    tracker.finish(status)
+def end_pipeline(run: str, status: Status) -> None:
+    """Mark the MLflow run of a pipeline run as ended. Raises TrackingError."""
+    with _as_user_error():
+        client = _import_client()()
+        if parent := run_tree.find_parent(client, run):
+            client.set_terminated(parent, status)
 
 
-def register_policy(reference: str, name: str, tags: Mapping[str, str], alias: str) -> str:
-    """Register a published policy as a new version of a model; returns the version.
+def register_policy(
+    reference: str,
+    name: str,
+    evidence: Mapping[str, Scalar],
+    alias: str = "",
+    run_id: str | None = None,
+) -> str:
+    """Register a published policy as a version of the model ``name``; returns the version.
 
-    The version's source is the policy's S3 prefix; ``reference`` and ``tags`` stand as its tags.
-    The same policy registered before is found and not doubled. ``alias`` ("" for none) moves to it.
+    The same policy is registered once: doing it again updates its evidence. The version's source
+    is the policy's own S3 prefix, outside every run's artifacts, so that ``mlflow gc`` spares it.
+
+    Args:
+        reference: ``s3://...#sha256=...``.
+        name: of the registered model; made where it is missing.
+        evidence: figures and references, as tags of the version.
+        alias: moved to this version where given ("candidate").
+        run_id: MLflow run that the version links to.
+
+    Raises:
+        TrackingError: MLflow is not there, or refuses it.
     """
-    client = _client()
-    source = reference.partition("#")[0]
-    with contextlib.suppress(Exception):
-        client.create_registered_model(name)
-    found = _reach(lambda: client.search_model_versions(f"name = '{name}'"))
-    same = [version for version in found if version.tags.get("reference") == reference]
-    if same:
-        version = same[0].version
-        for key, value in tags.items():
-            _reach(lambda k=key, v=value: client.set_model_version_tag(name, version, k, v))
-    else:
-        tagged = {"reference": reference, **tags}
-        version = _reach(lambda: client.create_model_version(name, source, tags=tagged)).version
-    if alias:
-        _reach(lambda: client.set_registered_model_alias(name, alias, version))
-    return str(version)
+    parsed = parse_reference(reference)
+    tags = {key: str(value) for key, value in evidence.items()}
+    tags |= {"reference": reference, "sha256": parsed.digest}
+    with _as_user_error():
+        client = _import_client()()
+        run_tree.unless_there(lambda: client.create_registered_model(name))
+        known = [
+            int(version.version)
+            for version in client.search_model_versions(f"name = '{name}'")
+            if version.source == parsed.prefix and version.tags.get("sha256") == parsed.digest
+        ]
+        if known:
+            number = str(min(known))
+            for key, value in tags.items():
+                client.set_model_version_tag(name, number, key, value)
+        else:
+            made = client.create_model_version(name, parsed.prefix, run_id=run_id, tags=tags)
+            number = str(made.version)
+        if alias:
+            client.set_registered_model_alias(name, alias, number)
+        return number
 
 
-def _client() -> Any:
+class MlflowSink:
+    """The MLflow run of a stage, and its parent. Every call may be repeated."""
+
+    def __init__(self, client: Any, stage: StageRun) -> None:
+        self._client, self._stage = client, stage
+        self._beaten = 0.0
+        #: Asked of the history, as the run itself tells values without steps.
+        self.last_steps: Mapping[str, int] = {
+            key: self._last_step(stage.id, key) for key in client.get_run(stage.id).data.metrics
+        }
+
+    def send(self, points: Sequence[Point]) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(p.key, p.value, p.time, p.step) for p in points]
+        with _refusals():
+            self._client.log_batch(self._stage.id, metrics)
+
+    def beat(self) -> None:
+        """The peak of memory as a tag: what is left to see after the kernel killed a step."""
+        if (peak := peak_memory()) > 1.1 * self._beaten:
+            self._client.set_tag(self._stage.id, MEMORY, f"{peak:.0f}")
+            self._beaten = peak
+
+    def headline(self, values: Mapping[str, float]) -> None:
+        self._make_latest(self._stage.id, values)
+        if self._stage.parent:
+            named = {f"{self._stage.stage}/{key}": value for key, value in values.items()}
+            self._make_latest(self._stage.parent, named)
+
+    def params(self, flat: Mapping[str, Scalar]) -> None:
+        from mlflow.entities import Param
+
+        wanted = {key: _cut(str(value), PARAM) for key, value in flat.items()}
+        for run in filter(None, (self._stage.id, self._stage.parent)):
+            held = self._client.get_run(run).data.params
+            changed = [key for key in wanted if key in held and held[key] != wanted[key]]
+            if changed:
+                _log.warning("MLflow run %s keeps its first values of %s", run, ", ".join(changed))
+            new = [Param(key, value) for key, value in wanted.items() if key not in held]
+            for first in range(0, len(new), PARAMS_A_BATCH):
+                with _refusals():
+                    self._client.log_batch(run, params=new[first : first + PARAMS_A_BATCH])
+
+    def dataset(self, reference: str, context: str) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        parsed = parse_reference(reference)
+        name = parsed.prefix.split("/")[-2]
+        source = json.dumps({"uri": parsed.prefix})
+        entity = Dataset(name, parsed.digest[:DIGEST], "s3", source)
+        tags = [InputTag("mlflow.data.context", context), InputTag("sha256", parsed.digest)]
+        with _refusals():
+            self._client.log_inputs(self._stage.id, [DatasetInput(entity, tags)])
+
+    def artifact(self, data: bytes, path: str) -> None:
+        folder, _, name = path.rpartition("/")
+        with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
+            file = Path(scratch) / name
+            file.write_bytes(data)
+            with _refusals():
+                self._client.log_artifact(self._stage.id, str(file), folder or None)
+
+    def table(self, data: bytes, path: str) -> None:
+        self.artifact(data, path)
+        # What makes the UI show the file as a table.
+        tag, entry = "mlflow.loggedArtifacts", {"path": path, "type": "table"}
+        held = json.loads(self._client.get_run(self._stage.id).data.tags.get(tag, "[]"))
+        if entry not in held:
+            self._client.set_tag(self._stage.id, tag, json.dumps([*held, entry]))
+
+    def finish(self, status: Status, reason: str) -> None:
+        if reason:
+            self._client.set_tag(self._stage.id, run_tree.FAILURE, _cut(reason, TAG))
+        run_tree.settle(self._client, self._stage)
+        self._client.set_terminated(self._stage.id, status)
+
+    def _make_latest(self, run: str, values: Mapping[str, float]) -> None:
+        """Make the values the latest of their keys; those that are already stay single points."""
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        held = self._client.get_run(run).data.metrics
+        # The latest is the one with the highest step, and a series of the same name has steps.
+        metrics = [
+            Metric(key, value, now, self._last_step(run, key) if key in held else 0)
+            for key, value in values.items()
+            if held.get(key) != value
+        ]
+        if metrics:
+            with _refusals():
+                self._client.log_batch(run, metrics)
+
+    def _last_step(self, run: str, key: str) -> int:
+        return max(int(point.step) for point in self._client.get_metric_history(run, key))
+
+
+def _import_client() -> Callable[[], Any]:
+    """What makes an MlflowClient. Imports now: a thread's imports could meet the stage's."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # A store that is down must not hold a training step for MLflow's default of minutes.
+    # A server that is away is tried again by the delivery; mlflow's own retries take minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    import logging
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    from mlflow import MlflowClient
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    uri = _uri()
+    if not _is_server(uri):
+        import mlflow.store.tracking.sqlalchemy_store
+    registry = os.environ.get("MLFLOW_REGISTRY_URI") or uri
+    return lambda: mlflow.MlflowClient(tracking_uri=uri, registry_uri=registry)
 
-    return _reach(MlflowClient)
+
+def _uri() -> str:
+    """MLFLOW_TRACKING_URI, or MLflow's own default."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
-def _experiment(client: Any) -> str:
-    """The experiment runs stand in; its artifacts lie in S3 beside what is published."""
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "instructflow")
-    found = _reach(lambda: client.get_experiment_by_name(name))
-    if found is not None:
-        return str(found.experiment_id)
-    root = os.environ.get("INSTRUCTFLOW_ROOT")
-    location = f"{root}/mlflow" if root else None
+def _is_server(uri: str) -> bool:
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def _shown(uri: str) -> str:
+    """A URI without user and password."""
+    parts = urlsplit(uri)
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if parts.username else uri
+
+
+def _cut(value: str, limit: int) -> str:
+    """A value that MLflow would cut in silence, cut so that it shows."""
+    note = f" ... [{len(value)} characters]"
+    return value if len(value) <= limit else value[: limit - len(note)] + note
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """MLflow's final answers as Refused, so that they are not tried for ever."""
     try:
-        return str(client.create_experiment(name, artifact_location=location))
-    except Exception:
-        # Another step made it in the meantime.
-        found = _reach(lambda: client.get_experiment_by_name(name))
-        if found is None:
-            raise
-        return str(found.experiment_id)
-
-
-def _search_parents(client: Any, experiment: str, run: str) -> list[str]:
-    query = f"tags.`{RUN_TAG}` = '{run}'"
-    order = ["attributes.start_time ASC"]
-    found = _reach(lambda: client.search_runs([experiment], query, max_results=100, order_by=order))
-    top = [r for r in found if "mlflow.parentRunId" not in r.data.tags]
-    return [r.info.run_id for r in sorted(top, key=lambda r: (r.info.start_time, r.info.run_id))]
-
-
-def _parent(client: Any, experiment: str, run: str) -> str:
-    """Find or make the parent. Two first steps at once: the older one stays, the other goes."""
-    if found := _search_parents(client, experiment, run):
-        return found[0]
-    made = _reach(lambda: client.create_run(experiment, tags={RUN_TAG: run}, run_name=run))
-    winner = _search_parents(client, experiment, run)[0]
-    if winner != made.info.run_id:
-        client.delete_run(made.info.run_id)
-    return winner
-
-
-def _reach(call: Any) -> Any:
-    try:
-        return call()
+        yield
     except Exception as error:
-        uri = os.environ.get("MLFLOW_TRACKING_URI", "(MLFLOW_TRACKING_URI is not set)")
-        place = uri.rsplit("@", 1)[-1]  # an address may carry a password
-        raise TrackingError(
-            f"MLflow at {place} did not answer as expected ({type(error).__name__}); "
-            "is it running, and is MLFLOW_TRACKING_URI right?"
-        ) from None
+        if getattr(error, "error_code", "") in _FINAL:
+            raise Refused((str(error).splitlines() or [""])[0][:300]) from None
+        raise
 
+
+@contextmanager
+def _as_user_error() -> Iterator[None]:
+    """MLflow's exceptions, and those of what is beneath it, as TrackingError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0][:300]
+        raise TrackingError(
+            f"MLflow at {_shown(_uri())}: {type(error).__name__}: {reason}; is it running, and is "
+            "MLFLOW_TRACKING_URI right?"
+        ) from None

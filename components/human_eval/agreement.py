@@ -1,4 +1,4 @@
-"""How far labelers agree with one another: the paper's pairwise figure, and Krippendorff's alpha."""
+"""How far labelers agree with one another: pairwise, as the paper counts, and Krippendorff's alpha."""
 
 from collections.abc import Iterable, Mapping
 
@@ -28,8 +28,8 @@ def agreement(
 def likert_alpha(ratings: Iterable[Rating]) -> float:
     """Krippendorff's alpha (ordinal) of the Likert ratings; NaN where no output was rated twice.
 
-    1 is perfect agreement, 0 what chance gives. Labelers who rated one output of a task rarely rated
-    the same others, so missing ratings are the rule: alpha is made for that.
+    1 is perfect agreement, 0 what chance gives. No two labelers rate the same tasks, so missing
+    ratings are the rule: alpha is made for that.
     """
     by_labeler: dict[str, dict[str, int]] = {}
     for rating in ratings:

@@ -58,8 +58,10 @@ def run(config: ImportConfig, inputs: Inputs, outputs: Outputs, context: Context
         raise UserError(
             f"labels: none of {imported.seen} annotations could be taken: {dict(reasons)}"
         )
-    outputs.dataset("rankings", "rankings", sorted(imported.rankings, key=lambda row: row.id))
-    outputs.dataset("ratings", "ratings", sorted(imported.ratings, key=lambda row: row.id))
+    imported.rankings.sort(key=lambda ranking: ranking.id)
+    imported.ratings.sort(key=lambda rating: rating.id)
+    outputs.dataset("rankings", "rankings", imported.rankings)
+    outputs.dataset("ratings", "ratings", imported.ratings)
 
     metrics = {
         "annotations": float(imported.seen),

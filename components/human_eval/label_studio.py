@@ -2,8 +2,8 @@
 
 The form is the paper's: for each output an overall quality of 1 to 7 and the eleven yes/no
 questions (Ouyang et al. 2022, table 3 and appendix B), then a ranking of all outputs in which
-outputs in one bucket are tied. Label Studio accepts annotations with unknown controls, so the import
-trusts nothing but the names made here.
+outputs in one bucket are tied. Label Studio accepts annotations with unknown controls, so the
+import trusts nothing but the names made here.
 """
 
 import csv
@@ -73,7 +73,8 @@ def label_config(most_outputs: int) -> str:
       <Header value="$outputs[{{{{idx}}}}].title" size="5"/>
       <Text name="output_{{{{idx}}}}" value="$outputs[{{{{idx}}}}].body"/>
       <Header value="Overall quality, 7 is best" size="6"/>
-      <Rating name="{overall("{{idx}}")}" toName="output_{{{{idx}}}}" maxRating="7" required="true"/>
+      <Rating name="{overall("{{idx}}")}" toName="output_{{{{idx}}}}" maxRating="7"
+              required="true"/>
       <Header value="Tick what is true of this output" size="6"/>
       <Choices name="{flags("{{idx}}")}" toName="output_{{{{idx}}}}" choice="multiple">
 {choices}

@@ -63,7 +63,9 @@ def test_detail_15_the_reward_head_starts_small_and_unbiased(tmp_path):
         reward_from_policy(tmp_path, torch.Generator().manual_seed(seed)).score.weight
         for seed in range(8)
     ]
-    assert float(torch.cat(heads).detach().std()) == pytest.approx(1 / 16, rel=0.05)  # 1 / sqrt(255 + 1)
+    assert float(torch.cat(heads).detach().std()) == pytest.approx(
+        1 / 16, rel=0.05
+    )  # 1 / sqrt(255 + 1)
     model = reward_from_policy(tmp_path, torch.Generator().manual_seed(0))
     assert reward_bias(model) == 0.0
     assert torch.equal(model.score.weight, heads[0])

@@ -103,8 +103,6 @@ def test_other_architectures_sample_through_the_same_cache():
     completions = draw(model, prompts)
     batch = collate([(p, c.tokens) for p, c in zip(prompts, completions, strict=True)], PAD)
     with torch.no_grad():
-        again = token_logprobs(
-            response_logits(model, batch), batch.input_ids[batch.response_mask]
-        )
+        again = token_logprobs(response_logits(model, batch), batch.input_ids[batch.response_mask])
     drawn = torch.tensor([value for c in completions for value in c.logprobs])
     torch.testing.assert_close(drawn, again, atol=2e-5, rtol=1e-5)

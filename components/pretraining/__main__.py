@@ -1,0 +1,7 @@
+"""``python -m components.pretraining``: the stage from a shell."""
+
+from components.core.launch import main
+from components.pretraining.stage import STAGE
+
+if __name__ == "__main__":
+    main(STAGE)

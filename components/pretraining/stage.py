@@ -1,0 +1,97 @@
+"""The stage: documents in, a tokenizer and a base model out."""
+
+import html
+import json
+
+from components.core.checkpoint import Checkpoints
+from components.core.models import new_gpt2, save_model
+from components.core.parallel import device, stream
+from components.core.records import Document
+from components.core.stage import Context, Inputs, Outputs, Stage
+from components.pretraining.config import PretrainingConfig
+from components.pretraining.given import take_given
+from components.pretraining.tokenizer import train_tokenizer
+from components.pretraining.training import document_loss, train_language_model
+
+#: Updates over which the headline loss is averaged.
+TAIL = 20
+
+
+def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Context) -> None:
+    """Input documents, base (optional); output policy."""
+    if "base" in inputs or config.model:
+        take_given(config, inputs, outputs, context)
+        return
+    # 1. The tokenizer learns from what the model will train on, never from held-out documents.
+    texts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for row in inputs.rows("documents", Document):
+        texts[row.split].append(row.text)
+    tokenizer = train_tokenizer(texts["train"], config.vocabulary, config.positions)
+    eos = tokenizer.eos_token_id
+
+    def encode(some: list[str]) -> list[list[int]]:
+        # A document's own "<|endoftext|>" is text, not an end.
+        encoded = tokenizer(some, add_special_tokens=False, split_special_tokens=True)
+        return [[*ids, eos] for ids in encoded["input_ids"]] if some else []
+
+    documents = encode(texts["train"])
+    held_out = encode(texts["validation"] + texts["test"])
+
+    # 2. The model.
+    model = new_gpt2(
+        vocab_size=len(tokenizer),
+        positions=config.positions,
+        hidden=config.hidden,
+        layers=config.layers,
+        heads=config.heads,
+        eos_id=eos,
+        pad_id=tokenizer.pad_token_id,
+        initializer_range=config.initializer_std,
+        generator=stream(config.seed, "pretraining", "weights"),
+    ).to(device())
+
+    # 3. Train.
+    def report(done: int, total: int, loss: float) -> None:
+        context.tracker.metrics({"loss": loss}, done)
+        context.progress.update(done, total, loss=loss)
+
+    losses = train_language_model(
+        model,
+        documents,
+        config,
+        report=report,
+        checkpoints=Checkpoints(context.storage, context.root, context.work_key, keep=2),
+    )
+
+    # 4. Publish.
+    folder = context.workdir / "policy"
+    save_model(model, tokenizer, folder)
+    outputs.folder("policy", "policy", config.system, folder)
+    context.tracker.text(json.dumps({"loss": losses}), "losses.json")
+    figures = {
+        "loss": sum(losses[-TAIL:]) / len(losses[-TAIL:]),
+        "first_loss": losses[0],
+        "parameters": float(sum(weight.numel() for weight in model.parameters())),
+        "vocabulary": float(len(tokenizer)),
+        "tokens_seen": float(config.steps * config.batch_tokens),
+        "tokens": float(sum(map(len, documents))),
+    }
+    if held_out:
+        figures["heldout_loss"] = document_loss(model, held_out, config.positions)
+    outputs.headline_metrics(figures)
+    outputs.html(_page(figures))
+
+
+def _page(figures: dict[str, float]) -> str:
+    rows = "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{value:,.5g}</td></tr>"
+        for name, value in figures.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Pretraining</title>'
+        "<style>body{font:15px system-ui;margin:2em}th{text-align:left;padding-right:2em}</style>"
+        f"<h1>Pretraining</h1><table>{rows}</table></html>"
+    )
+
+
+STAGE = Stage("pretraining", PretrainingConfig, run)

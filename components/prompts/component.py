@@ -1,0 +1,39 @@
+"""The KFP component."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+from components.core.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
+def prompts(
+    config: str,
+    raw_prompts: str,
+    policy: str,
+    manifest: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    page: dsl.Output[dsl.HTML],
+) -> NamedTuple("Outputs", [("prompts", str), ("rejects", str), ("audit", str)]):  # type: ignore[valid-type]
+    """Deduplicate raw prompts, free them of PII, cap them per user, split them by user.
+
+    Args:
+        config: PromptsConfig as JSON.
+        raw_prompts: reference of a raw_prompts dataset.
+        policy: reference of a policy whose tokenizer counts tokens, "" for an estimate.
+        manifest: the outputs' manifests.
+        metrics: headline figures.
+        page: the funnel.
+    """
+    from components.core.launch import run_component
+
+    outputs = run_component(
+        "components.prompts.stage",
+        config,
+        {"raw_prompts": raw_prompts, "policy": policy},
+        manifest,
+        metrics,
+        page,
+    )
+    return (outputs["prompts"], outputs["rejects"], outputs["audit"])

@@ -1,0 +1,134 @@
+"""``instructflow inspect``: what a published thing is, what is in it, and how it came to be."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.tree import Tree
+
+from components.core.dataset import (
+    DatasetError,
+    Lineage,
+    Manifest,
+    contract_of,
+    lineage,
+    open_manifest,
+    read_batches,
+    resolve,
+)
+from components.core.manifest import FOLDERS
+from components.core.storage import Storage
+from data_contracts.contract import Contract
+
+#: Columns of few values that are no pseudonyms, besides those whose values a contract lists.
+COUNTED = ("system", "reason", "use_case", "language")
+#: Values of one column that are shown, most frequent first.
+SHOWN = 12
+#: Files that are listed.
+FILES = 20
+
+
+def inspect_reference(storage: Storage, uri: str, console: Console) -> None:
+    """Print manifest, counts and lineage of a reference, or of a prefix ``s3://bucket/...``.
+
+    No field that may hold text is read. Raises DatasetError where nothing whole is there.
+    """
+    if not uri.startswith("s3://"):
+        raise DatasetError(f"'{uri}' is no reference; expected s3://bucket/prefix#sha256=...")
+    reference = resolve(storage, "", uri)
+    manifest = open_manifest(storage, reference)
+    console.print(_summary(reference, manifest))
+    console.print(_files(manifest))
+    if manifest.kind == "dataset":
+        contract = contract_of(manifest.contract)
+        counts = count_values(storage, reference, contract)
+        if counts:
+            console.print(_counts(counts))
+    console.print(lineage_tree(lineage(storage, reference)))
+
+
+def _summary(reference: str, manifest: Manifest) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    made = manifest.provenance
+    lines = {
+        "reference": reference,
+        "kind": manifest.kind,
+        "name": manifest.name,
+        "contract": manifest.contract,
+        "rows": f"{manifest.rows:,}" if manifest.kind == "dataset" else "",
+        "size": f"{manifest.size:,} bytes in {len(manifest.files):,} file(s)",
+        "stage": made.stage,
+        "run": made.run,
+        "created": made.created,
+        "code": made.code_version,
+        "config": made.config_digest,
+    }
+    for name, value in lines.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _files(manifest: Manifest) -> Table:
+    table = Table(title="files", title_justify="left")
+    for column in ("path", "bytes", "rows", "sha256"):
+        table.add_column(column, justify="right" if column in ("bytes", "rows") else "left")
+    for file in manifest.files[:FILES]:
+        rows = f"{file.rows:,}" if manifest.kind == "dataset" else ""
+        table.add_row(file.path, f"{file.size:,}", rows, f"{file.sha256[:12]}...")
+    if len(manifest.files) > FILES:
+        table.add_row(f"and {len(manifest.files) - FILES} more", "", "", "")
+    return table
+
+
+def count_values(storage: Storage, reference: str, contract: Contract) -> dict[str, Counter[str]]:
+    """How often each value occurs, for the columns in which that says something."""
+    columns = [f.name for f in contract.fields if f.allowed is not None or f.name in COUNTED]
+    counts: dict[str, Counter[str]] = {column: Counter() for column in columns}
+    if columns:
+        for batch in read_batches(storage, reference):
+            for column in columns:
+                for pair in batch.column(column).value_counts().to_pylist():
+                    counts[column][str(pair["values"])] += pair["counts"]
+    return counts
+
+
+def _counts(counts: dict[str, Counter[str]]) -> Table:
+    table = Table(title="counts", title_justify="left")
+    table.add_column("column")
+    table.add_column("rows by value", overflow="fold")
+    for column, values in counts.items():
+        shown = ", ".join(f"{value} {count:,}" for value, count in values.most_common(SHOWN))
+        more = len(values) - SHOWN
+        table.add_row(column, shown + (f" and {more} more values" if more > 0 else ""))
+    return table
+
+
+def lineage_tree(node: Lineage) -> Tree:
+    """What it was made from, as a tree; what stands twice is opened once."""
+    opened: set[str] = set()
+
+    def add(tree: Tree, current: Lineage) -> None:
+        opened.add(current.reference)
+        for parent in current.parents:
+            again = parent.reference in opened and bool(parent.parents)
+            branch = tree.add(_label(parent) + (" (see above)" if again else ""))
+            if not again:
+                add(branch, parent)
+
+    top = Tree(f"lineage of {_label(node)}")
+    add(top, node)
+    return top
+
+
+def _label(node: Lineage) -> str:
+    if node.manifest is None:
+        return f"[red]gone[/red] {escape(node.reference)}"
+    made = node.manifest.provenance
+    rows = f", {node.manifest.rows:,} rows" if node.manifest.kind == "dataset" else ""
+    by = f" by {escape(made.stage)}" if made.stage else ""
+    digest = node.manifest.identity_digest()[:12]
+    return f"[bold]{FOLDERS[node.manifest.kind]}/{node.manifest.name}[/bold] {digest}{rows}{by}"

@@ -1,0 +1,207 @@
+"""From source rows to rows of a dataset: mapped, brought into type, held against the contract.
+
+Each item becomes a good row or a reject with its reason; none is lost, so the counts add up.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from components.core.config import canonical_json
+from components.core.records import Record, Reject
+from data_contracts.contract import Contract, UniqueTogether
+from data_contracts.rules import Broken, first_broken
+from pipelines.layouts import (
+    DOCUMENT_SPLIT,
+    RANKING_SPLIT,
+    Item,
+    Layout,
+    LayoutError,
+    split_of,
+)
+from pipelines.mapping import FieldMapping, coerce
+from pipelines.source_rows import SourceRow, read_rows
+
+#: What a row says where neither the file nor ``--map`` does.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "raw_prompts": {"source": "api", "kind": "plain", "time": 0},
+    "demonstrations": {"labeler": "unknown"},
+    "rankings": {"labeler": "unknown", "labeler_group": "training"},
+}
+
+
+class NoRows(Exception):
+    """Every row was rejected."""
+
+
+@dataclass
+class Intake:
+    """Turns source rows into good rows, and keeps account of the others."""
+
+    contract: Contract
+    mapping: FieldMapping
+    #: Rejects wait on disk, so that a file of nothing but bad rows needs no memory.
+    spool: IO[str]
+    rows_in: int = 0
+    rows_out: int = 0
+    rows_earlier: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    _seen: set[bytes] = field(default_factory=set)
+    _columns: set[str] = field(default_factory=set)
+
+    def rows(self, files: Sequence[Path], layout: Layout) -> Iterator[dict[str, Any]]:
+        """Good rows of all files in order. Raises UserError at the end for columns never found."""
+        for file in files:
+            for source in read_rows(file):
+                for item in self._items(source, layout):
+                    self.rows_in += 1
+                    row = self._finish(source, item)
+                    if isinstance(row, Reject):
+                        self.rejected[row.reason] += 1
+                        self.spool.write(canonical_json(row.to_row()) + "\n")
+                    else:
+                        self.rows_out += 1
+                        yield row
+        if self._columns:
+            self.mapping.check_found(self._columns)
+        if not self.rows_out and not self.rows_earlier:
+            raise NoRows
+
+    def earlier(self, existing: Iterable[Record]) -> Iterator[Record]:
+        """Rows that are appended to: they were good already, and their ids are taken."""
+        for record in existing:
+            self._repeated(record.to_row())
+            self.rows_earlier += 1
+            yield record
+
+    def rejects(self) -> Iterator[Reject]:
+        """What was rejected, in the order of the files."""
+        self.spool.seek(0)
+        for line in self.spool:
+            yield Reject.from_row(json.loads(line))
+
+    def _items(self, source: SourceRow, layout: Layout) -> Iterator[Item]:
+        if source.reason:
+            yield Item({}, source.reason, source.rule)
+            return
+        self._columns |= set(source.value)
+        try:
+            # A whole row is in memory anyway, and a row that turns out bad must not be half used.
+            items = list(layout(self.contract.name, source.value))
+        except LayoutError as error:
+            items = [Item({}, "malformed", str(error))]
+        except (AttributeError, TypeError, KeyError):
+            items = [Item({}, "malformed", "row has the layout's form")]
+        yield from items
+
+    def _finish(self, source: SourceRow, item: Item) -> dict[str, Any] | Reject:
+        """A row that keeps the contract, or its reject."""
+        if item.reason:
+            return _reject(source, item.row, item.reason, item.rule)
+        raw = item.row | self.mapping.apply(source.value)
+        row = {f.name: coerce(f, raw.get(f.name)) for f in self.contract.fields}
+        for name, value in DEFAULTS.get(self.contract.name, {}).items():
+            if row[name] is None and name not in self.mapping.columns:
+                row[name] = value
+        hashed = self._fill(source, row)
+        if isinstance(raw.get("ranks"), dict) and (wrong := _align(row, raw["ranks"])):
+            return _reject(source, row, *wrong)
+        if broken := first_broken(self.contract, row):
+            return _reject(source, row, reason_of(broken, row), broken.label)
+        if repeated := self._repeated(row):
+            reason = "duplicate" if hashed else f"duplicate_{repeated}"
+            return _reject(source, row, reason, f"{repeated}: unique")
+        return row
+
+    def _fill(self, source: SourceRow, row: dict[str, Any]) -> bool:
+        """Ids by content and splits by hash, where none were given; whether the id is a hash."""
+        hashed = "id" in row and row["id"] is None
+        if hashed:
+            row["id"] = _content_id(source.value)
+        if "prompt_id" in row and row["prompt_id"] is None:
+            row["prompt_id"] = _content_id(row.get("messages"))
+        if "split" in row and row["split"] is None:
+            # By content, so that the same text under two ids cannot be in two splits.
+            group = row.get("text") or row.get("messages") or row["id"]
+            percent = DOCUMENT_SPLIT if self.contract.name == "pretraining" else RANKING_SPLIT
+            row["split"] = split_of(_content_id(group), percent)
+        return hashed
+
+    def _repeated(self, row: dict[str, Any]) -> str:
+        """The first key that an earlier row has too; "" for none, and then this row's are taken."""
+        keys: list[tuple[str, ...]] = [(f.name,) for f in self.contract.fields if f.unique]
+        keys += [r.fields for r in self.contract.rules if isinstance(r, UniqueTogether)]
+        digests = []
+        for names in keys:
+            text = json.dumps([names, [row[name] for name in names]])
+            digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            if digest in self._seen:
+                return "_".join(names)
+            digests.append(digest)
+        self._seen.update(digests)
+        return ""
+
+
+def _reject(source: SourceRow, row: dict[str, Any], reason: str, rule: str) -> Reject:
+    identity = row.get("id")
+    return Reject(
+        id=_printable(identity)[:300] if isinstance(identity, str) else "",
+        origin=_printable(source.origin)[:2000],
+        row=source.number,
+        reason=reason,
+        rule=rule[:500],
+        survivor="",
+        similarity=None,
+    )
+
+
+def _printable(text: str) -> str:
+    """Without lone surrogates, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _content_id(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _align(row: dict[str, Any], ranks: dict[str, Any]) -> tuple[str, str] | None:
+    """Ranks that came as ``{output id: rank}``, in the outputs' order; or what is wrong."""
+    outputs = row.get("outputs")
+    if not isinstance(outputs, list) or not all(isinstance(o, dict) for o in outputs):
+        return "bad_outputs", "outputs: type list"
+    known = [output.get("id") for output in outputs]
+    if set(ranks) - set(known):
+        return "unknown_output", "ranks: every id is that of an output"
+    if set(known) - set(ranks):
+        return "unranked_output", "ranks: every output has one"
+    row["ranks"] = [ranks[identity] for identity in known]
+    return None
+
+
+def reason_of(broken: Broken, row: dict[str, Any]) -> str:
+    """A machine word for a broken rule."""
+    parts = broken.path.replace("[]", "").split(".")
+    missing = broken.kind == "required" or (broken.kind == "length" and not row.get(parts[0]))
+    by_kind = {
+        "same_length": "rank_count",
+        "within_length": "bad_ranks",
+        "distinct_items": f"duplicate_{parts[0].removesuffix('s')}",
+        "unknown": "unknown_field",
+    }
+    if parts[0] == "messages":
+        if missing or broken.label.endswith("not blank"):
+            return "empty_prompt"
+        if broken.kind == "last_item":
+            return "last_turn_not_user"
+    if missing:
+        return f"too_few_{parts[0]}" if parts[0] in ("outputs", "ranks") else f"missing_{parts[-1]}"
+    if broken.kind == "not_blank":
+        return f"empty_{parts[-1]}"
+    if broken.kind == "length":
+        return "too_few_outputs" if parts[0] in ("outputs", "ranks") else "too_long"
+    return by_kind.get(broken.kind, f"bad_{parts[-1]}")
