@@ -62,7 +62,7 @@ class Field(_Part):
         for key, needed in wanted.items():
             if bool(getattr(self, key)) != needed:
                 raise ValueError(
-                    f"{self.name}: '{key}' goes with exactly one type, not {self.type}"
+                    f"{self.name}: '{key}' and the type {self.type} do not go together"
                 )
         for key, types in _OPTIONS.items():
             if getattr(self, key) and self.type not in types:

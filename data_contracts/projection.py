@@ -237,7 +237,8 @@ def _last(rule: LastItem, array: pa.Array, part: pa.Array) -> npt.NDArray[np.int
     rows = np.flatnonzero(lengths)
     last = part.take(pa.array((np.cumsum(lengths) - 1)[rows])).to_pylist()
     broken = [value is not None and not last_holds(rule, value) for value in last]
-    return rows[np.array(broken, np.bool_)]
+    found: npt.NDArray[np.int64] = rows[np.array(broken, np.bool_)]
+    return found
 
 
 def _count(rows: npt.NDArray[np.int64], batch: pa.RecordBatch) -> npt.NDArray[np.int64]:

@@ -108,7 +108,7 @@ class Intake:
             if row[name] is None and name not in self.mapping.columns:
                 row[name] = value
         hashed = self._fill(source, row)
-        if isinstance(raw.get("ranks"), dict) and (wrong := _align(row, raw["ranks"])):
+        if isinstance(row.get("ranks"), dict) and (wrong := _align(row, row["ranks"])):
             return _reject(source, row, *wrong)
         if broken := first_broken(self.contract, row):
             return _reject(source, row, reason_of(broken, row), broken.label)
@@ -149,8 +149,8 @@ class Intake:
 def _reject(source: SourceRow, row: dict[str, Any], reason: str, rule: str) -> Reject:
     identity = row.get("id")
     return Reject(
-        id=_printable(identity)[:300] if isinstance(identity, str) else "",
-        origin=_printable(source.origin)[:2000],
+        id=printable(identity)[:300] if isinstance(identity, str) else "",
+        origin=printable(source.origin)[:2000],
         row=source.number,
         reason=reason,
         rule=rule[:500],
@@ -159,7 +159,7 @@ def _reject(source: SourceRow, row: dict[str, Any], reason: str, rule: str) -> R
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without lone surrogates, which no file can hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -174,7 +174,7 @@ def _align(row: dict[str, Any], ranks: dict[str, Any]) -> tuple[str, str] | None
     outputs = row.get("outputs")
     if not isinstance(outputs, list) or not all(isinstance(o, dict) for o in outputs):
         return "bad_outputs", "outputs: type list"
-    known = [output.get("id") for output in outputs]
+    known = [str(output.get("id")) for output in outputs]
     if set(ranks) - set(known):
         return "unknown_output", "ranks: every id is that of an output"
     if set(known) - set(ranks):

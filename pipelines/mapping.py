@@ -15,7 +15,15 @@ from components.core.errors import UserError
 from data_contracts.contract import Contract, Field
 
 #: What other formats call the three roles.
-_ROLES = {"human": "user", "prompter": "user", "gpt": "assistant", "bot": "assistant"}
+_ROLES = {
+    "human": "user",
+    "prompter": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+}
 
 _MISSING = object()
 

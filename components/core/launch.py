@@ -8,27 +8,33 @@ or no step of another run could come from the cache).
 
 import argparse
 import datetime
+import html
 import importlib
 import json
+import math
 import os
 import re
-import resource
+import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from components.core import work
-from components.core.config import Config, canonical_json, sha256_hex
+from components.core import failure, work
+from components.core.checkpoint import Checkpoints
+from components.core.config import Config, canonical_json, flatten, sha256_hex
 from components.core.dataset import Provenance, open_manifest, resolve
 from components.core.errors import UserError
 from components.core.manifest import Kind
+from components.core.memory import peak_memory
 from components.core.progress import Progress
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.storage import Storage
-from components.core.tracking import Tracker, open_tracker
+from components.core.tracking import Status, Tracker, open_tracker
 from components.core.version import code_version, git_commit
 
 References = Mapping[str, str | Sequence[str]]
@@ -51,23 +57,43 @@ def work_key(stage: Stage[Any], config: Config, references: References) -> str:
     return sha256_hex(canonical_json([stage.name, config.digest(), inputs, code_version()]))
 
 
-def run_stage(stage: Stage[Any], config_json: str, references: References) -> Outputs:
+def run_stage(
+    stage: Stage[Any],
+    config_json: str,
+    references: References,
+    lines: TextIO | None = None,
+) -> Outputs:
     """Run a stage on references and record its work.
 
-    Raises UserError for what the user can mend; any failure is recorded in the tracker and under
-    ``<root>/failures/`` first.
+    Args:
+        stage: what to run.
+        config_json: its config as JSON.
+        references: inputs by name; what is empty was not given.
+        lines: where progress lines go; standard output where it is not given.
+
+    Raises UserError for what the user can mend; any failure is recorded under
+    ``<root>/failures/<run>/`` and in the tracker first.
     """
-    config = stage.config.from_json(config_json, at=stage.name)
-    label = stage.label(config)
-    key = work_key(stage, config, references)
-    run = os.environ.get("INSTRUCTFLOW_RUN_ID") or f"single-{key[:12]}"
+    lines = lines or sys.stdout
     root = root_from_environment()
     storage = Storage.from_environment()
-    print(f"stage {label} started", flush=True)
-    started = time.monotonic()
-    tracker = open_tracker(run, label, key)
+    run = os.environ.get("INSTRUCTFLOW_RUN_ID", "")
     try:
-        with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
+        config = stage.config.from_json(config_json, at=stage.name)
+    except UserError as error:
+        failure.record(storage, root, run or "single", stage.name, error)
+        raise
+    label = stage.label(config)
+    key = work_key(stage, config, references)
+    run = run or f"single-{key[:12]}"
+    print(f"stage {label} started", file=lines, flush=True)
+    started = time.monotonic()
+    tracker = open_tracker(run, label, key, artifacts=f"{root}/mlflow")
+    try:
+        with (
+            _signals(),
+            tempfile.TemporaryDirectory(prefix="instructflow-") as scratch,
+        ):
             workdir = Path(scratch)
             inputs = Inputs(references, storage, workdir)
             provenance = Provenance(
@@ -87,30 +113,21 @@ def run_stage(stage: Stage[Any], config_json: str, references: References) -> Ou
                 storage=storage,
                 root=root,
                 tracker=tracker,
-                progress=Progress(label),
+                progress=Progress(label, stream=lines),
                 workdir=workdir,
                 work_key=key,
             )
             stage.run(config, inputs, outputs, context)
+            seconds = time.monotonic() - started
+            _conclude(stage, outputs, context, seconds)
     except BaseException as error:
-        _record_failure(storage, root, run, label, error)
-        tracker.finish("FAILED" if isinstance(error, Exception) else "KILLED")
+        failure.record(storage, root, run, label, error)
+        status: Status = "FAILED" if isinstance(error, Exception) else "KILLED"
+        tracker.finish(status, failure.reason(error))
         raise
-    seconds = time.monotonic() - started
-    tracker.headline({"seconds": seconds, "peak_memory_mb": peak_memory()})
-    record = work.WorkRecord(
-        work=key,
-        stage=stage.name,
-        label=label,
-        run=run,
-        seconds=seconds,
-        figures={name: float(value) for name, value in outputs.headline.items()},
-        outputs=outputs.references,
-    )
-    work.save(storage, root, record)
     tracker.finish("FINISHED")
     figures = "".join(f" {k}={v:.4g}" for k, v in list(outputs.headline.items())[:4])
-    print(f"stage {label} done in {seconds:.2f}s{figures}", flush=True)
+    print(f"stage {label} done in {seconds:.2f}s{figures}", file=lines, flush=True)
     return outputs
 
 
@@ -126,17 +143,23 @@ def run_component(
     try:
         outputs = run_stage(stage, config, references)
     except UserError as error:
-        print("error: " + " | ".join(f"{stage.name}: {error}".splitlines()), flush=True)
-        sys.exit(2)
+        _say_error(stage.name, error)
+        sys.exit(1)
+    except Exception as error:
+        # A defect: one line for the local view, and the traceback for who mends it.
+        print(f"error: {stage.name}: {failure.reason(error)}", flush=True)
+        raise
     manifests = {
         name: open_manifest(outputs.storage, reference).model_dump(mode="json")
         | {"reference": reference}
         for name, reference in outputs.references.items()
     }
-    Path(manifest.path).write_text(json.dumps(manifests, indent=2, ensure_ascii=False))
-    for name, value in outputs.headline.items():
-        metrics.log_metric(name, float(value))
-    Path(page.path).write_text(outputs.page or f"<p>{stage.name}: no page.</p>")
+    text = json.dumps(manifests, indent=2, ensure_ascii=False)
+    Path(manifest.path).write_text(text, encoding="utf-8")
+    for name, value in _finite(outputs.headline).items():
+        metrics.log_metric(name, value)
+    shown = outputs.page or f"<h1>{stage.name}</h1><pre>{html.escape(text)}</pre>"
+    Path(page.path).write_text(shown, encoding="utf-8")
     return outputs.references
 
 
@@ -146,80 +169,121 @@ def resolve_references(wanted: Mapping[str, tuple[Kind, str]]) -> tuple[str, ...
     Args:
         wanted: name -> (kind, reference or ``latest`` or "").
     """
-    storage, root = Storage.from_environment(), root_from_environment()
     found = []
     try:
+        storage, root = Storage.from_environment(), root_from_environment()
         for name, (kind, value) in wanted.items():
             asked = f"{kind}/{name}" if value == "latest" else value
             found.append(resolve(storage, root, asked) if value else "")
     except UserError as error:
-        print("error: " + " | ".join(f"resolve: {error}".splitlines()), flush=True)
-        sys.exit(2)
+        _say_error("resolve", error)
+        sys.exit(1)
     return tuple(found)
 
 
 def main(stage: Stage[Any]) -> None:
-    """``python -m components.<stage>``: run it on references, print output references as JSON."""
-    parser = argparse.ArgumentParser(description=f"Run the stage {stage.name}.")
-    parser.add_argument("--config", default="{}", help="JSON, @FILE, or - for standard input")
+    """``python -m components.<stage>``: run it on references, print output references as JSON.
+
+    Progress goes to standard error. Exit code 0: done; 1: failed; 2: wrong arguments; 143: SIGTERM.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m components.{stage.name}",
+        description=f"Run the stage {stage.name} on published references and print the references "
+        "of its outputs as JSON. S3, MLflow and the root come from AWS_*, AWS_ENDPOINT_URL, "
+        "MLFLOW_TRACKING_URI and INSTRUCTFLOW_ROOT.",
+    )
     parser.add_argument(
-        "--input", action="append", default=[], metavar="NAME=REFERENCE", help="may be repeated"
+        "--config", default="{}", metavar="JSON", help="JSON, or a file with it, or - for stdin"
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=REFERENCE",
+        help="an input; may be repeated, also with the same name",
     )
     arguments = parser.parse_args()
     references: dict[str, list[str]] = {}
     for text in arguments.input:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not (name and equals and value):
             parser.error(f"--input {text}: expected NAME=REFERENCE")
         references.setdefault(name, []).append(value)
-    text = arguments.config
     try:
-        if text == "-":
-            text = sys.stdin.read()
-        elif text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        outputs = run_stage(stage, text, references)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        outputs = run_stage(stage, _config_text(arguments.config), references, lines=sys.stderr)
+    except UserError as error:
+        print(f"error: {failure.without_secrets(str(error))}", file=sys.stderr)
+        sys.exit(1)
     print(json.dumps(outputs.references, indent=2))
 
 
-def peak_memory() -> float:
-    """The largest resident size of this process so far, in MB (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _config_text(argument: str) -> str:
+    """JSON as it stands, from standard input (-), or from the file of that name."""
+    if argument == "-":
+        return sys.stdin.read()
+    if argument.lstrip().startswith("{"):
+        return argument
+    try:
+        return Path(argument.removeprefix("@")).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"--config {argument}: no JSON object, and no file of it: {error}"
+        ) from None
 
 
 def _log_inputs(tracker: Tracker, stage: Stage[Any], config: Config, inputs: Inputs) -> None:
-    """Config, code and inputs on the tracker's run; fails early on a reference that is not there."""
-    from components.core.config import flatten
-
+    """Config, code and inputs on the tracker's run; fails early on a missing reference."""
     tracker.params(flatten(config, stage.name))
     tracker.params({"code_version": code_version(), "git_commit": git_commit()})
+    tracker.text(config.canonical_json(), "config.json")
     for reference in inputs.parents():
         inputs.manifest(reference)
         tracker.dataset(reference, "input")
 
 
-def _record_failure(
-    storage: Storage, root: str, run: str, label: str, error: BaseException
-) -> None:
-    """KFP's API never tells why a step failed, so the step says it: type, place and, for a
-    user's error, the message (which holds no text of prompts); other messages may, so they stay out.
-    """
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    failure = {
-        "stage": label,
-        "error": type(error).__name__,
-        "message": str(error) if isinstance(error, UserError) else "",
-        "at": f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else "",
-        "peak_memory_mb": round(peak_memory()),
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+def _conclude(stage: Stage[Any], outputs: Outputs, context: Context, seconds: float) -> None:
+    """What is left to do when a stage did its work: tell, record, tidy up."""
+    storage, root = context.storage, context.root
+    context.tracker.text(json.dumps(outputs.references, indent=2), "outputs.json")
+    context.tracker.headline({"seconds": seconds, "peak_memory_mb": peak_memory()})
+    done = work.WorkRecord(
+        work=context.work_key,
+        stage=stage.name,
+        label=context.stage,
+        run=context.run,
+        seconds=seconds,
+        figures=_finite(outputs.headline),
+        outputs=outputs.references,
+    )
+    work.save(storage, root, done)
+    storage.delete([failure.place(root, context.run, context.stage)])
+    # All that was trained is published.
+    Checkpoints(storage, root, context.work_key, keep=1).clear()
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures as JSON and KFP can hold them."""
+    return {k: float(v) for k, v in figures.items() if math.isfinite(float(v))}
+
+
+def _say_error(stage: str, error: UserError) -> None:
+    """The one line that the local view and a pod's log show."""
+    text = " | ".join(f"{stage}: {error}".splitlines())
+    print(f"error: {failure.without_secrets(text)}", flush=True)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM as an exception inside, so that a terminated step still says so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: object) -> None:
+        raise failure.Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        storage.put_bytes(f"{root}/failures/{run}/{label}.json", canonical_json(failure).encode())
-    except UserError as problem:
-        # The first error is the one to tell.
-        print(f"the failure could not be recorded: {problem}", flush=True)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

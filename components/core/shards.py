@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from components.core.manifest import File
 from components.core.records import Record
 
-#: Records that are turned into Arrow at once.
+#: Records that are turned into Arrow at once: at most so many, and about so many bytes.
 CHUNK = 256
+CHUNK_BYTES = 4 << 20
 #: A row group is written when it holds this many rows or bytes (of Arrow memory).
 GROUP_ROWS = 16_384
 GROUP_BYTES = 16 << 20
@@ -33,18 +34,47 @@ class NotConvertible(Exception):
 
 
 def batches(records: Iterable[Record], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Records as record batches of at most ``CHUNK`` rows. Raises NotConvertible."""
+    """Records as small record batches, smaller where rows are large. Raises NotConvertible."""
     iterator = iter(records)
-    while chunk := [record.to_row() for record in islice(iterator, CHUNK)]:
-        yield to_batch(chunk, schema)
+    size = 8
+    while chunk := [record.to_row() for record in islice(iterator, size)]:
+        batch = to_batch(chunk, schema)
+        size = max(1, min(CHUNK, CHUNK_BYTES * batch.num_rows // max(1, batch.nbytes)))
+        yield batch
 
 
 def to_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows as one record batch. Arrow's own error quotes the value, so it is not passed on."""
+    """Rows as one record batch. Arrow's own error quotes the value, so it is not passed on.
+
+    Arrow would cut a float down to an integer without a word: that is refused here.
+    """
+    for field in schema:
+        if _has_integers(field.type):
+            for number, row in enumerate(rows):
+                if _cuts(field.type, row.get(field.name)):
+                    raise NotConvertible(number, field.name)
     try:
         return pa.RecordBatch.from_pylist(rows, schema=schema)
     except (pa.ArrowException, UnicodeError, TypeError, ValueError, OverflowError):
         raise _culprit(rows, schema) from None
+
+
+def _has_integers(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind):
+        return _has_integers(kind.value_type)
+    if pa.types.is_struct(kind):
+        return any(_has_integers(kind.field(i).type) for i in range(kind.num_fields))
+    return bool(pa.types.is_integer(kind))
+
+
+def _cuts(kind: pa.DataType, value: Any) -> bool:
+    """Whether a float stands where the type has an integer."""
+    if pa.types.is_list(kind):
+        return isinstance(value, list | tuple) and any(_cuts(kind.value_type, v) for v in value)
+    if pa.types.is_struct(kind):
+        parts = [kind.field(i) for i in range(kind.num_fields)]
+        return isinstance(value, dict) and any(_cuts(p.type, value.get(p.name)) for p in parts)
+    return bool(pa.types.is_integer(kind)) and isinstance(value, float)
 
 
 def _culprit(rows: list[dict[str, Any]], schema: pa.Schema) -> NotConvertible:

@@ -29,12 +29,7 @@ from s3transfer.exceptions import RetriesExceededError
 from components.core.errors import BadInput
 from components.core.s3_uri import ObjectInfo as ObjectInfo
 from components.core.s3_uri import split
-from components.core.storage_errors import (
-    BucketIsThere,
-    Conflict,
-    NotAllowed,
-    translate,
-)
+from components.core.storage_errors import BucketIsThere, Conflict, NotAllowed, translate
 from components.core.storage_errors import MissingBucket as MissingBucket
 from components.core.storage_errors import MissingKey as MissingKey
 from components.core.storage_errors import PreconditionFailed as PreconditionFailed
@@ -102,10 +97,7 @@ class Storage:
             # A proxy that this machine is set up for does not lead back to this machine.
             proxies={} if "//127.0.0.1:" in wanted or "//localhost:" in wanted else None,
         )
-        keys: dict[str, Any] = {
-            "aws_access_key_id": access_key,
-            "aws_secret_access_key": secret_key,
-        }
+        keys: Any = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
         try:
             self._client: Any = boto3.session.Session().client(
                 "s3", endpoint_url=endpoint, region_name=region, config=config, **keys
@@ -255,17 +247,14 @@ class Storage:
     def _read(self, uri: str, **extra: Any) -> bytes:
         """GetObject, body included: a stream that is cut is asked for again, with growing waits."""
         bucket, key = split(uri)
-
-        def get() -> bytes:
-            data: bytes = self._client.get_object(Bucket=bucket, Key=key, **extra)["Body"].read()
-            return data
-
-        for attempt in range(1, ATTEMPTS):
+        request = partial(self._client.get_object, Bucket=bucket, Key=key, **extra)
+        for attempt in range(1, ATTEMPTS + 1):
+            body = self._call(uri, request)["Body"]
             try:
-                return self._call(uri, get, passing=_CUT)
+                return bytes(self._call(uri, body.read, _CUT if attempt < ATTEMPTS else ()))
             except _CUT:
                 _pause(attempt)
-        return self._call(uri, get)
+        raise AssertionError("the last attempt returns or raises")
 
     def _head(self, uri: str) -> dict[str, Any]:
         bucket, key = split(uri)
@@ -291,7 +280,9 @@ class Storage:
             bucket, _, key = uri.removeprefix("s3://").partition("/")
             if isinstance(clear, MissingKey) and key:
                 # The answer to HEAD has no body, so a missing bucket looks like a missing key.
-                self._call(f"s3://{bucket}/", lambda: self._client.head_bucket(Bucket=bucket))
+                # Whoever may read objects need not have the right to ask about the bucket.
+                with contextlib.suppress(NotAllowed):
+                    self._call(f"s3://{bucket}/", lambda: self._client.head_bucket(Bucket=bucket))
             # No cause: botocore's tracebacks hold request headers.
             raise clear from None
 

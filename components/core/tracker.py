@@ -23,9 +23,10 @@ _log = logging.getLogger(__name__)
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Row = Mapping[str, Scalar]
 
-#: Longest wait for the server when a stage ends, and after a signal (Kubernetes leaves half a
-#: second), seconds.
+#: Longest wait for the server when a stage ends, in seconds; when the server is away; and after a
+#: signal, as Kubernetes leaves Python half a second.
 FINISH_LIMIT = 30.0
+AWAY_LIMIT = 10.0
 KILLED_LIMIT = 0.3
 
 
@@ -169,8 +170,9 @@ class BufferedTracker:
         return max(sink.last_steps.values(), default=None) if sink else None
 
     def finish(self, status: Status, reason: str = "") -> None:
+        limit = FINISH_LIMIT if self._delivery.sink(limit=0.0) else AWAY_LIMIT
         self._delivery.operation(lambda sink: sink.finish(status, reason))
-        self._delivery.close(KILLED_LIMIT if status == "KILLED" else FINISH_LIMIT)
+        self._delivery.close(KILLED_LIMIT if status == "KILLED" else limit)
 
     def _finite(self, values: Mapping[str, float]) -> dict[str, float]:
         """Values as floats; MLflow would store an infinity as 1.8e308."""

@@ -164,8 +164,17 @@ class MlflowSink:
     def params(self, flat: Mapping[str, Scalar]) -> None:
         from mlflow.entities import Param
 
-        wanted = {key: _cut(str(value), PARAM) for key, value in flat.items()}
-        for run in filter(None, (self._stage.id, self._stage.parent)):
+        # On the parent, several steps of one stage must not meet: ppo.lr is ppo.ppo_ptx.lr there.
+        label = self._stage.stage
+        name = label.partition(".")[0]
+        runs = {self._stage.id: dict(flat)}
+        if self._stage.parent:
+            runs[self._stage.parent] = {
+                label + key.removeprefix(name) if key.startswith(f"{name}.") else key: value
+                for key, value in flat.items()
+            }
+        for run, values in runs.items():
+            wanted = {key: _cut(str(value), PARAM) for key, value in values.items()}
             held = self._client.get_run(run).data.params
             changed = [key for key in wanted if key in held and held[key] != wanted[key]]
             if changed:
@@ -255,9 +264,8 @@ def _is_server(uri: str) -> bool:
 
 def _shown(uri: str) -> str:
     """A URI without user and password."""
-    parts = urlsplit(uri)
     scheme, _, rest = uri.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if parts.username else uri
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _cut(value: str, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""How far labelers agree with one another: pairwise, as the paper counts, and Krippendorff's alpha."""
+"""How far labelers agree: pairwise, as the paper counts it, and Krippendorff's alpha."""
 
 from collections.abc import Iterable, Mapping
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from components.core.config import sha256_hex
 from components.core.records import BlindOutput, KeyEntry, Prompt, Task
-from components.human_eval.config import JOINT
+from components.core.systems import join
 
 #: Hex digits of an opaque id: 48 bits, and short enough for people who read it in the Ranker.
 DIGITS = 12
@@ -47,7 +47,7 @@ def blind_task(
         KeyEntry(
             task_id=task_id,
             output_id=ids[text],
-            system=JOINT.join(sources[text]),
+            system=join(sources[text]),
             model=" ".join(dict.fromkeys(models[system] for system in sources[text])),
         )
         for text in texts

@@ -8,9 +8,6 @@ from pydantic import Field
 from components.core.config import Config
 from components.core.records import Split
 
-#: Between the names of systems that wrote one and the same text. No system's name may hold it.
-JOINT = "+"
-
 
 class FewShotConfig(Config):
     """A system made of a policy and demonstrations put before the conversation as earlier turns."""

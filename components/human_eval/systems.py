@@ -9,8 +9,9 @@ from components.core.errors import UserError
 from components.core.models import load_policy
 from components.core.parallel import device, stream
 from components.core.records import Demonstration, Message, Prompt
+from components.core.systems import JOINT
 from components.core.tokens import encode_prompt, load_tokenizer
-from components.human_eval.config import JOINT, ExportConfig
+from components.human_eval.config import ExportConfig
 from components.human_eval.few_shot import examples_for, fitting
 
 #: Outputs of one system: prompt id -> its texts; a prompt that was too long is absent.

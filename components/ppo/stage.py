@@ -50,6 +50,8 @@ def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         mix = pretraining_mix(texts, tokenizer, positions(policy), config)
 
     # 3. Train.
+    checkpoints = Checkpoints(context.storage, context.root, context.work_key, keep=2)
+
     def report(done: int, total: int, figures: dict[str, float]) -> None:
         context.tracker.metrics(figures, done)
         context.progress.update(done, total, reward=figures["reward"], kl=figures["kl"])
@@ -63,7 +65,7 @@ def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         mix=mix,
         sample_prompts=[ids for _, ids in watched],
         report=report,
-        checkpoints=Checkpoints(context.storage, context.root, context.work_key, keep=2),
+        checkpoints=checkpoints,
     )
 
     # 4. Publish the averaged weights, what they wrote on the way, and the figures.
@@ -92,6 +94,7 @@ def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         headline["ptx_loss"] = _tail(result.history["ptx_loss"])
     outputs.headline_metrics(headline)
     outputs.html(_page(config.system, headline))
+    checkpoints.clear()
 
 
 def check_same_tokens(
@@ -158,11 +161,10 @@ def sample_rows(
 ) -> Iterator[Sample]:
     """The sample sets as records."""
     for samples in result.samples:
-        for (prompt, _), response, reward, kl in zip(
-            watched, samples.responses, samples.rewards, samples.kls, strict=True
-        ):
+        drawn = zip(watched, samples.responses, samples.rewards, samples.kls, strict=True)
+        for place, ((prompt, _), response, reward, kl) in enumerate(drawn):
             yield Sample(
-                id=f"{system}-{samples.iteration}-{prompt.id}",
+                id=f"{system}-{samples.iteration}-{place}",
                 system=system,
                 iteration=samples.iteration,
                 prompt_id=prompt.id,

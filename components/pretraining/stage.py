@@ -10,7 +10,7 @@ from components.core.records import Document
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.pretraining.config import PretrainingConfig
 from components.pretraining.given import take_given
-from components.pretraining.tokenizer import train_tokenizer
+from components.pretraining.tokenizer import encode_documents, train_tokenizer
 from components.pretraining.training import document_loss, train_language_model
 
 #: Updates over which the headline loss is averaged.
@@ -27,15 +27,8 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
     for row in inputs.rows("documents", Document):
         texts[row.split].append(row.text)
     tokenizer = train_tokenizer(texts["train"], config.vocabulary, config.positions)
-    eos = tokenizer.eos_token_id
-
-    def encode(some: list[str]) -> list[list[int]]:
-        # A document's own "<|endoftext|>" is text, not an end.
-        encoded = tokenizer(some, add_special_tokens=False, split_special_tokens=True)
-        return [[*ids, eos] for ids in encoded["input_ids"]] if some else []
-
-    documents = encode(texts["train"])
-    held_out = encode(texts["validation"] + texts["test"])
+    documents = encode_documents(tokenizer, texts["train"])
+    held_out = encode_documents(tokenizer, texts["validation"] + texts["test"])
 
     # 2. The model.
     model = new_gpt2(
@@ -44,7 +37,7 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         hidden=config.hidden,
         layers=config.layers,
         heads=config.heads,
-        eos_id=eos,
+        eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
         initializer_range=config.initializer_std,
         generator=stream(config.seed, "pretraining", "weights"),

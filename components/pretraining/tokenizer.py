@@ -1,7 +1,8 @@
 """A byte-level BPE tokenizer, trained on documents, with the project's chat template."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -10,6 +11,8 @@ from components.core.errors import BadInput
 from components.core.tokens import DEFAULT_CHAT_TEMPLATE
 
 EOS, PAD = "<|endoftext|>", "<|pad|>"
+#: Where an assistant's turn ends inside a document that has the chat template's form.
+_TURN_END = re.compile(r"(?<=\n)(Assistant: [^\n]*)(?=\n)")
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, positions: int) -> PreTrainedTokenizerBase:
@@ -38,3 +41,20 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, positions: int) -> Pr
         model_max_length=positions,
         clean_up_tokenization_spaces=False,
     )
+
+
+def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of documents, EOS behind each, and behind every assistant's turn of a transcript.
+
+    The chat template has EOS there, too: so a base model knows a conversation when it reads one. A
+    document's own "<|endoftext|>" is text, not an end.
+    """
+    parts = [_TURN_END.sub("\\1\0", text).split("\0") for text in texts]
+    flat = [part for document in parts for part in document]
+    if not flat:
+        return []
+    encoded = iter(
+        tokenizer(flat, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    )
+    eos = tokenizer.eos_token_id
+    return [[id_ for _ in document for id_ in (*next(encoded), eos)] for document in parts]

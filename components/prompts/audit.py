@@ -55,7 +55,11 @@ def audit(
         },
         "languages": _counted(prompt.language for prompt in prompts),
         "use_cases": {
-            name: {"count": cases[name], "share": cases[name] / max(1, len(prompts)), "paper": share}
+            name: {
+                "count": cases[name],
+                "share": cases[name] / max(1, len(prompts)),
+                "paper": share,
+            }
             for name, share in PAPER.items()
         },
         "tools": dict(tools),

@@ -23,6 +23,8 @@ def over_cap(
         cap = user_cap if source == "api" else labeler_cap
         if cap is None or len(positions) <= cap:
             continue
-        drawn = sorted(positions, key=lambda p: (unit_hash(key, "cap", prompts[p].id), prompts[p].id))
+        drawn = sorted(
+            positions, key=lambda p: (unit_hash(key, "cap", prompts[p].id), prompts[p].id)
+        )
         over.update(dict.fromkeys(drawn[cap:], cap))
     return over

@@ -11,7 +11,7 @@ Prompts of fewer than ``min_words`` words have exact duplicates only. Few-shot p
 their examples are duplicates only if their queries are similar, too.
 """
 
-import os
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -126,9 +126,7 @@ class _Components:
             self._parent = above
 
 
-def _minhash_clusters(
-    texts: Sequence[str], queries: Sequence[str], config: DedupConfig
-) -> Indices:
+def _minhash_clusters(texts: Sequence[str], queries: Sequence[str], config: DedupConfig) -> Indices:
     count = len(texts)
     components = _Components(count)
     if count < 2:
@@ -220,7 +218,9 @@ def _similar_queries(one: str, two: str, threshold: float) -> bool:
 
 def _prefix_share(one: str, two: str) -> float:
     """Length of the common prefix over the length of the longer text."""
-    return len(os.path.commonprefix([one, two])) / max(len(one), len(two), 1)
+    differing = (at for at, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+    common = next(differing, min(len(one), len(two)))
+    return common / max(len(one), len(two), 1)
 
 
 def _prefix_clusters(texts: Sequence[str], queries: Sequence[str], config: DedupConfig) -> Indices:
@@ -229,7 +229,7 @@ def _prefix_clusters(texts: Sequence[str], queries: Sequence[str], config: Dedup
     order = sorted(range(len(texts)), key=lambda position: texts[position])
     pairs = [
         (one, two)
-        for one, two in zip(order, order[1:], strict=False)
+        for one, two in itertools.pairwise(order)
         if _prefix_share(texts[one], texts[two]) >= config.prefix_share
         and (
             queries[one] == queries[two]

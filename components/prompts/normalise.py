@@ -66,7 +66,9 @@ def few_shot_query(messages: Sequence[Message], kind: Kind) -> str:
     """
     text = messages[-1].content
     if text.count(":") >= _SHOTS:
-        found = [(match.group(1).strip().casefold(), match.start()) for match in _LABEL.finditer(text)]
+        found = [
+            (match.group(1).strip().casefold(), match.start()) for match in _LABEL.finditer(text)
+        ]
         counts = Counter(label for label, _ in found)
         repeated = next((label for label, _ in found if counts[label] >= _SHOTS), None)
         if repeated is not None:

@@ -14,14 +14,16 @@ _REASONS = {
     "user_cap": "Over the user's cap",
 }
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
+body{font:15px/1.5 system-ui,sans-serif;color:#1b1f24}
+body{max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 p{margin:.2rem 0;color:#57606a}table{border-collapse:collapse;width:100%}
 th,td{padding:.3rem .8rem .3rem 0;border-bottom:1px solid #dde1e6;text-align:left}
 th{color:#57606a;font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .bar{display:block;height:1rem;border-radius:2px;background:#2f6fdf;min-width:1px}
-.lost .bar{background:#c9d1d9}.two .bar{height:.5rem;margin:.1rem 0}.paper{background:#c9d1d9!important}
-.bad{color:#b42318;font-weight:600}.columns{display:grid;grid-template-columns:1fr 1fr;gap:0 3rem}
+.lost .bar{background:#c9d1d9}.two .bar{height:.5rem;margin:.1rem 0}
+.two .paper{background:#c9d1d9}
+.columns{display:grid;grid-template-columns:1fr 1fr;gap:0 3rem}
 @media(max-width:50rem){.columns{grid-template-columns:1fr}}
 """
 
@@ -47,7 +49,8 @@ def _funnel(audit: Mapping[str, Any]) -> str:
     rows += [(_REASONS.get(k, k), n, "lost") for k, n in audit["rejected"].items()]
     rows.append(("Kept", audit["kept"], ""))
     cells = "".join(
-        f'<tr class="{kind}"><td>{escape(name)}</td><td class="n">{"−" if kind else ""}{count:,}</td>'
+        f'<tr class="{kind}"><td>{escape(name)}</td>'
+        f'<td class="n">{"−" if kind else ""}{count:,}</td>'
         f'<td class="n">{count / raw:.1%}</td><td style="width:45%">{_bar(count / raw)}</td></tr>'
         for name, count, kind in rows
     )
@@ -92,8 +95,9 @@ def _canaries(audit: Mapping[str, Any]) -> str:
 
 def _use_cases(audit: Mapping[str, Any]) -> str:
     cells = "".join(
-        f'<tr class="two"><td>{escape(name.replace("_", " "))}</td><td class="n">{case["share"]:.1%}'
-        f'</td><td class="n">{case["paper"]:.1%}</td><td style="width:50%">{_bar(case["share"])}'
+        f'<tr class="two"><td>{escape(name.replace("_", " "))}</td>'
+        f'<td class="n">{case["share"]:.1%}</td><td class="n">{case["paper"]:.1%}</td>'
+        f'<td style="width:50%">{_bar(case["share"])}'
         f"{_bar(case['paper'], 'paper')}</td></tr>"
         for name, case in audit["use_cases"].items()
     )

@@ -10,7 +10,7 @@ from components.core.stage import Context, Inputs, Outputs, Stage
 from components.prompts.audit import audit
 from components.prompts.config import PromptsConfig
 from components.prompts.language import identifier
-from components.prompts.length import estimated_tokens, policy_tokens
+from components.prompts.length import CountTokens, estimated_tokens, policy_tokens
 from components.prompts.page import page
 from components.prompts.preparation import STEPS, Prepared, Surroundings, prepare
 from components.prompts.split import PSEUDONYM_KEY, Pseudonyms
@@ -24,7 +24,8 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     """
     reference = inputs.reference("raw_prompts")
     rows = list(inputs.rows("raw_prompts", RawPrompt))
-    counter, count_tokens = "an estimate (no policy given)", estimated_tokens
+    counter: str = "an estimate (no policy given)"
+    count_tokens: CountTokens = estimated_tokens
     if "policy" in inputs:
         count_tokens = policy_tokens(inputs.folder(inputs.reference("policy")))
         counter = "the policy's tokenizer"

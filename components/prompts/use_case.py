@@ -53,6 +53,8 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
         r"^(?:please |can you |could you |i want you to |help me )?(?:write|compose|draft|generate"
         r"|create|make|design|develop|produce|invent|tell (?:me )?(?:a|an)|continue|complete)\b")),
 )  # fmt: skip
+#: Words that open a prompt and say nothing of what it asks.
+_OPENER = re.compile(r"^(?:(?:hi|hello|hey|please|now|ok|okay|so|well|dear \w+)[,.!]? )+")
 _PASSAGE = re.compile(r"\b(?:passage|context|article|paragraph|following|text below|the text)\b")
 _QUESTION = re.compile(
     r"^(?:who|what|when|where|why|how|which|whose|is|are|was|were|do|does|did|can|could|should"
@@ -68,7 +70,7 @@ def use_case(messages: Sequence[Message]) -> str:
     last = messages[-1].content
     if any(message.role == "assistant" for message in messages):
         return "chat"
-    text = normalise(last[: 2 * _WINDOW] if len(last) > 2 * _WINDOW else last)
+    text = _OPENER.sub("", normalise(last[: 2 * _WINDOW]))
     tail = normalise(last[-_WINDOW:]) if len(last) > 2 * _WINDOW else ""
     window = f"{text[:_WINDOW]} \n {tail or text[_WINDOW:]}"
     if _PERSONA.search(window) or len(_TRANSCRIPT.findall(last[:10_000])) >= 3:

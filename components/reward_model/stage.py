@@ -49,6 +49,8 @@ def run(config: RewardModelConfig, inputs: Inputs, outputs: Outputs, context: Co
         )
 
     # 3. Train.
+    checkpoints = Checkpoints(context.storage, context.root, context.work_key, keep=2)
+
     def report(done: int, total: int, figures: dict[str, float]) -> None:
         context.tracker.metrics(figures, done)
         context.progress.update(done, total, **figures)
@@ -59,7 +61,7 @@ def run(config: RewardModelConfig, inputs: Inputs, outputs: Outputs, context: Co
         config,
         pad_id=pad_id,
         report=report,
-        checkpoints=Checkpoints(context.storage, context.root, context.work_key, keep=2),
+        checkpoints=checkpoints,
     )
 
     # 4. Demonstrations score 0 on average.
@@ -86,6 +88,7 @@ def run(config: RewardModelConfig, inputs: Inputs, outputs: Outputs, context: Co
     outputs.folder("reward_model", "reward_model", config.system, out)
     outputs.headline_metrics(metrics)
     outputs.html(_page(metrics))
+    checkpoints.clear()
 
 
 def _counts(counts: Counter[str]) -> str:

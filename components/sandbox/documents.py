@@ -34,11 +34,13 @@ Writer = Callable[[World, random.Random], str]
 #: The answers of a bad page, and of a good one. A page keeps its quality, so that what stands
 #: before a question tells what kind of answer follows: that is what a few-shot prefix uses.
 BAD_PAGE = Flaws(
-    ignored_constraint=0.9, rambling=0.6, wrong=0.55, repeated=0.25, rude=0.25, no_refusal=0.95
+    ignored_constraint=0.9, rambling=0.75, wrong=0.3, repeated=0.35, rude=0.4, no_refusal=0.95
 )
 GOOD_PAGE = Flaws(
-    ignored_constraint=0.5, rambling=0.2, wrong=0.2, repeated=0.02, rude=0.0, no_refusal=0.7
+    ignored_constraint=0.4, rambling=0.15, wrong=0.08, repeated=0.02, rude=0.0, no_refusal=0.6
 )
+#: Share of good ones among the pages.
+GOOD_PAGES = 0.35
 
 
 def _facts(world: World, rng: random.Random) -> str:
@@ -179,9 +181,9 @@ def _song(world: World, rng: random.Random) -> str:
 
 def _page(world: World, rng: random.Random) -> str:
     """A page of questions in the form of the chat template, all answered well or all poorly."""
-    flaws = GOOD_PAGE if rng.random() < 0.45 else BAD_PAGE
+    flaws = GOOD_PAGE if rng.random() < GOOD_PAGES else BAD_PAGE
     turns = []
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.randint(1, 4)):
         skill = rng.choices(tuple(SHARES), tuple(SHARES.values()))[0]
         request = draw_request(world, skill, rng)
         if skill == "recall":

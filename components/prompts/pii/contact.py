@@ -52,7 +52,11 @@ def email() -> Entity:
 
     rules = (
         Rule("email.address", _EMAIL, needles=("@",), check=check),
-        Rule("email.spelled_out", _HIDDEN_EMAIL, needles=("[at", "(at", "{at", "[ at", "( at", "{ at")),
+        Rule(
+            "email.spelled_out",
+            _HIDDEN_EMAIL,
+            needles=("[at", "(at", "{at", "[ at", "( at", "{ at"),
+        ),
     )
     return Entity("EMAIL", rules, "redact", True, canary)
 
@@ -63,9 +67,13 @@ def phone(regions: tuple[str, ...]) -> Entity:
 
     def check(match: re.Match[str]) -> Span | None:
         context = _PHONE_WORDS.search(before(match, 40)) is not None
-        for start, end in _candidates(match):
-            if _is_phone(match.string[start:end], regions, context):
-                return start, end
+        # The home region first: another one's longer numbers would swallow the next number.
+        for tried in (regions[:1], regions[1:]):
+            for start, end in _candidates(match):
+                # Parts of a match are judged by shape alone unless words speak for a number.
+                judges = tried if context or (start, end) == match.span() else ()
+                if _is_phone(match.string[start:end], judges, context):
+                    return start, end
         return None
 
     def canary(rng: random.Random) -> Canary:
@@ -109,7 +117,7 @@ def _is_phone(text: str, regions: tuple[str, ...], context: bool) -> bool:
             number = phonenumbers.parse(text, region)
         except phonenumbers.NumberParseException:
             return False
-        if context and (region is None or region == regions[0]):
+        if context and region in (None, "US", "CA"):
             return phonenumbers.is_possible_number(number)
         return phonenumbers.is_valid_number(number)
 

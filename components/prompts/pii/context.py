@@ -16,7 +16,8 @@ _DATE = (
 )
 _BIRTH = re.compile(
     r"(?<![a-z])(?:date[ _-]of[ _-]birth|d\.?o\.?b\.?|(?:my|her|his|their) birthday"
-    r"|my birth[ _-]?date|birth[ _-]?date(?=[\"']?[:=])|i was born|i'm born|i am born)[\"']?(?: is| was|:| =|=| -)?(?: on| in)?[ \"']{0,3}"
+    r"|my birth[ _-]?date|birth[ _-]?date(?=[\"']?[:=])|i was born|i'm born|i am born)"
+    r"[\"']?(?: is| was|:| =|=| -)?(?: on| in)?[ \"']{0,3}"
     rf"(?P<value>{_DATE})(?!\w)",
     re.IGNORECASE,
 )
@@ -53,7 +54,7 @@ def date_of_birth() -> Entity:
         return Canary(f"my date of birth is {value}", value)
 
     rule = Rule(
-        "date_of_birth.said", _BIRTH, needles=("birth", "dob", "d.o.b", "born")
+        "date_of_birth.said", _BIRTH, needles=("birth", "dob", "d.o.b", "born"), at_needle=True
     )
     return Entity("DATE_OF_BIRTH", (rule,), "redact", False, canary)
 
@@ -90,5 +91,5 @@ def user_name() -> Entity:
 
     needles = ("user", "screen", "login", "handle", "twitter", "instagram", "telegram", "discord",
                "snapchat", "tiktok", "github", "skype", "reddit")  # fmt: skip
-    rule = Rule("user_name.said", _USER, needles=needles, check=check)
+    rule = Rule("user_name.said", _USER, needles=needles, check=check, at_needle=True)
     return Entity("USER_NAME", (rule,), "redact", False, canary)

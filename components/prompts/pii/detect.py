@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.prompts.pii.entity import Entity, Rule, Span
@@ -20,7 +20,9 @@ _ODD = re.compile("[" + "".join(_INVISIBLE) + "".join(_ALIKE) + "\uff01-\uff5e]"
 _ODD_DIGIT = re.compile(r"[^\D0-9]")
 #: How the shapes of numbers start.
 _DIGIT = r"\d"
+#: Characters beside a number or a needle that a rule may need to see.
 _MARGIN = 100
+_SPACE = re.compile(r"\s")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Detector:
         ]
         if places is not None:
             hits = [
-                Hit(places[hit.start], places[hit.end - 1] + 1, hit.entity, hit.rule) for hit in hits
+                Hit(places[hit.start], places[hit.end - 1] + 1, hit.entity, hit.rule)
+                for hit in hits
             ]
         return self._merged(hits)
 
@@ -81,7 +84,11 @@ class Detector:
             if mark in text:
                 for needle, anyhow, rules in group:
                     if needle in (lowered if anyhow else text):
-                        active.update(dict.fromkeys(rules, everywhere))
+                        for rule in rules:
+                            if not self._rules[rule][1].at_needle or len(lowered) != len(text):
+                                active[rule] = everywhere
+                            elif rule not in active:
+                                active[rule] = _at_needles(self._rules[rule][1].needles, lowered)
         for shape, rules in self._others:
             if shape.search(text):
                 active.update(dict.fromkeys(rules, everywhere))
@@ -123,13 +130,41 @@ def _windows(shape: re.Pattern[str], text: str) -> list[Span]:
     return windows
 
 
+def _at_needles(needles: Sequence[str], text: str) -> list[Span]:
+    """From before each needle to the end of the word that stands ``_MARGIN`` behind it."""
+    places = sorted(place for needle in needles for place in _places(needle, text))
+    windows: list[Span] = []
+    for place in places:
+        start, end = max(0, place - _MARGIN), min(len(text), place + _MARGIN)
+        if windows and end <= windows[-1][1]:
+            continue
+        space = _SPACE.search(text, end)
+        end = space.start() if space else len(text)
+        if windows and start <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    return windows
+
+
+def _places(needle: str, text: str) -> Iterator[int]:
+    place = text.find(needle)
+    while place >= 0:
+        yield place
+        place = text.find(needle, place + 1)
+
+
 def _spans(rule: Rule, text: str, windows: Sequence[Span]) -> list[Span]:
-    found = (
-        rule.check(match)
-        for start, end in windows
-        for match in rule.pattern.finditer(text, start, end)
-    )
-    return [span for span in found if span is not None]
+    found: list[Span] = []
+    for start, end in windows:
+        at = start
+        while match := rule.pattern.search(text, at, end):
+            span = rule.check(match)
+            if span is not None:
+                found.append(span)
+            # Behind a value that ends early, the rest of the match may hold another.
+            at = max(match.start() + 1, span[1] if span else match.end())
+    return found
 
 
 def _plain(text: str) -> tuple[str, list[int] | None]:

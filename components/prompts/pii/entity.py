@@ -33,6 +33,9 @@ class Rule:
     needles: tuple[str, ...] = ()
     #: ... or an expression that must be found in it. Fast if it starts with a digit or a literal.
     shape: re.Pattern[str] | None = None
+    #: Whether matches start at a needle (a word that introduces a value), so that no other part of
+    #: the text need be searched. Values then hold no white space.
+    at_needle: bool = False
     check: Check = whole
 
 
@@ -46,7 +49,7 @@ class Canary:
 
 @dataclass(frozen=True)
 class Entity:
-    """A type of PII. Where two overlap, the one that stands first in the registry names the value."""
+    """A type of PII. Where two overlap, the first one in the registry names the value."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -79,7 +82,7 @@ def letters(rng: random.Random, count: int, alphabet: str) -> str:
 
 
 def drawn_until(draw: Callable[[], str], valid: Callable[[str], bool]) -> str:
-    """The first drawn value that is valid. A checksum of one or two digits needs about a hundred."""
+    """The first drawn value that is valid; a checksum of two digits needs about a hundred."""
     while not valid(value := draw()):
         pass
     return value

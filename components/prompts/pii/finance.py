@@ -49,7 +49,7 @@ def card() -> Entity:
         if not luhn(number):
             return None
         # One number in ten passes the checksum: an issuer's prefix, or words, make the rest.
-        known = _ISSUER.match(number) and 13 <= len(number)
+        known = _ISSUER.match(number) and len(number) >= 13
         if known or any(word in before(match, 40) for word in _CARD_WORDS):
             return match.span()
         return None

@@ -87,7 +87,7 @@ def ssn() -> Entity:
 
     rules = (
         Rule("ssn.dashes", _SSN, shape=DIGITS, check=check),
-        Rule("ssn.plain", _SSN_PLAIN, needles=("ssn", "social"), check=check),
+        Rule("ssn.plain", _SSN_PLAIN, needles=("ssn", "social"), check=check, at_needle=True),
     )
     return Entity("SSN", rules, "drop", True, canary)
 

@@ -57,7 +57,9 @@ def ip() -> Entity:
             return None
         if address.is_loopback or address.is_unspecified or match.group().startswith("255."):
             return None
-        if address.version == 4 and re.search(r"\b(?:v|version|release)[ .:]{0,2}$", before(match, 12)):
+        if address.version == 4 and re.search(
+            r"\b(?:v|version|release)[ .:]{0,2}$", before(match, 12)
+        ):
             return None
         if address.version == 6 and sum(map(bool, match.group().split(":"))) < 3:
             return None  # a C++ name or a slice such as a::1

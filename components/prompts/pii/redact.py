@@ -1,8 +1,8 @@
 """Applies the policy to a conversation: placeholders, pseudonyms, drops; then looks again.
 
 A value becomes ``[EMAIL_1]``; within a conversation the same value is the same number. Under
-``pseudonymise`` it becomes ``[EMAIL_3f9a12bc]``: an HMAC under the run's key, so that the same value
-is the same token in all prompts of a run, and in no other run. The key is never written.
+``pseudonymise`` it becomes ``[EMAIL_3f9a12bc]``: an HMAC under the run's key, so that the same
+value is the same token in all prompts of a run, and in no other run. The key is never written.
 """
 
 import hmac

@@ -27,14 +27,20 @@ _PREFIXED: tuple[tuple[str, str, str, str], ...] = (
     ("sendgrid", "SG.", r"SG\.[\w-]{20,24}\.[\w-]{39,50}", "SG.{22}.{43}"),
     ("databricks", "dapi", r"dapi[0-9a-f]{32}", ""),
     ("digitalocean", "_v1_", r"do[opr]_v1_[0-9a-f]{64}", ""),
-    ("jwt", "eyJ", r"(?<!-)eyJ[\w-]{8,2000}+\.eyJ[\w-]{8,4000}+\.[\w-]{0,2000}+", "eyJ{20}.eyJ{40}.{43}"),
+    (
+        "jwt",
+        "eyJ",
+        r"(?<!-)eyJ[\w-]{8,2000}+\.eyJ[\w-]{8,4000}+\.[\w-]{0,2000}+",
+        "eyJ{20}.eyJ{40}.{43}",
+    ),
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _ASSIGNED = re.compile(
     r"(?<![a-z0-9])(?:api[_ -]?key|access[_ -]?key|secret[_ -]?key|client[_ -]?secret|secret"
     r"|auth[_ -]?token|access[_ -]?token|bearer|token|password|passwd|passphrase|pwd)"
-    r"[\"']?(?:\s{0,3}(?:=>|:=|=|:)\s{0,3}| is:? |[ \t](?=[\w-]{16}))[\"'`]?(?P<value>[^\s\"'`,;<>()\[\]{}]{8,}+)",
+    r"[\"']?(?:\s{0,3}(?:=>|:=|=|:)\s{0,3}| is:? |[ \t](?=[\w-]{16}))[\"'`]?"
+    r"(?P<value>[^\s\"'`,;<>()\[\]{}]{8,}+)",
     re.IGNORECASE,
 )
 _ASSIGNED_NEEDLES = ("key", "secret", "token", "passw", "passphrase", "pwd", "bearer")
@@ -43,14 +49,24 @@ _ASSIGNED_NEEDLES = ("key", "secret", "token", "passw", "passphrase", "pwd", "be
 def secret() -> Entity:
     """Secrets. A prompt that holds one is dropped by default."""
     rules = [
-        Rule(f"secret.{name}", re.compile(f"{_EDGE}{pattern}(?![A-Za-z0-9])"), needles=tuple(needles.split("|")))
+        Rule(
+            f"secret.{name}",
+            re.compile(f"{_EDGE}{pattern}(?![A-Za-z0-9])"),
+            needles=tuple(needles.split("|")),
+        )
         for name, needles, pattern, _ in _PREFIXED
     ]
     rules.append(
         Rule("secret.private_key", _PRIVATE_KEY, needles=("private key",), check=_to_the_end)
     )
     rules.append(
-        Rule("secret.assigned", _ASSIGNED, needles=_ASSIGNED_NEEDLES, check=_looks_random)
+        Rule(
+            "secret.assigned",
+            _ASSIGNED,
+            needles=_ASSIGNED_NEEDLES,
+            check=_looks_random,
+            at_needle=True,
+        )
     )
     return Entity("SECRET", tuple(rules), "drop", True, _canary)
 
@@ -71,9 +87,9 @@ def _looks_random(match: re.Match[str]) -> Span | None:
     """A value that no one would write as a word: letters and digits mixed, and high entropy."""
     start = match.start("value")
     value = match["value"].rstrip(".:!?")
-    kinds = sum(
-        any(map(test, value)) for test in (str.isdigit, str.islower, str.isupper)
-    ) + any(not c.isalnum() and c not in "-_./:" for c in value)
+    kinds = sum(any(map(test, value)) for test in (str.isdigit, str.islower, str.isupper)) + any(
+        not c.isalnum() and c not in "-_./:" for c in value
+    )
     has_digit = any(map(str.isdigit, value))
     if "://" in value or not value.isascii() or not has_digit:
         return None

@@ -9,7 +9,6 @@ from components.core.models import (
     hidden_states,
     load_policy,
     load_reward_model,
-    new_gpt2,
     positions,
     response_logits,
     reward_bias,
@@ -149,11 +148,8 @@ def test_save_and_load_keep_every_weight(tmp_path):
         assert torch.equal(weight, other), name
 
 
-def test_new_gpt2_computes_what_gelu_new_computes():
-    model = new_gpt2(
-        vocab_size=20, positions=8, hidden=8, layers=1, heads=1, eos_id=0, pad_id=1,
-        initializer_range=0.5, generator=torch.Generator().manual_seed(0),
-    )  # fmt: skip
+def test_the_activation_is_gpt2s_within_its_approximation():
     x = torch.linspace(-4, 4, 50)
     expected = 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
-    torch.testing.assert_close(model.transformer.h[0].mlp.act(x), expected)
+    found = small_policy().transformer.h[0].mlp.act(x)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)

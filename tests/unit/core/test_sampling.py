@@ -84,7 +84,7 @@ def test_detail_9_dropout_is_off_while_sampling_and_comes_back():
 
 
 def test_too_long_a_prompt_is_named_before_it_breaks():
-    with pytest.raises(BadInput, match="a prompt of 60 tokens and 12 new ones.*64 positions"):
+    with pytest.raises(BadInput, match=r"a prompt of 60 tokens and 12 new ones.*64 positions"):
         draw(small_policy(), random_rows(1, 60, 60))
 
 

@@ -1,0 +1,72 @@
+"""Why a step failed, kept where people look: KFP's API never says it.
+
+Recorded are the type, the place in the code and, for a user's error, the message. Other messages
+may hold text of prompts, so they stay in the step's own log.
+"""
+
+import datetime
+import os
+import re
+from pathlib import Path
+
+from components.core.config import canonical_json
+from components.core.errors import UserError
+from components.core.memory import peak_memory
+from components.core.storage import Storage
+
+_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL|PSEUDONYM_KEY")
+_LOGIN = re.compile(r"://[^/@\s]+@")
+
+
+class Terminated(SystemExit):
+    """SIGTERM came: the pod is evicted or the run was ended. Python lives half a second more."""
+
+    def __init__(self) -> None:
+        super().__init__(143)
+
+
+def reason(error: BaseException) -> str:
+    """One line for people, free of secrets: ``ConfigError: sft.epochs: ...`` or a place."""
+    if isinstance(error, UserError):
+        return f"{type(error).__name__}: {without_secrets(' | '.join(str(error).splitlines()))}"
+    if isinstance(error, Terminated):
+        return "terminated by SIGTERM"
+    return f"{type(error).__name__} at {_place(error)}; its message is in the step's log"
+
+
+def place(root: str, run: str, label: str) -> str:
+    """Where the failure of a step is recorded."""
+    return f"{root}/failures/{run}/{label}.json"
+
+
+def record(storage: Storage, root: str, run: str, label: str, error: BaseException) -> None:
+    """Write the failure to S3. Where that fails, says so; the first error is the one to tell."""
+    failure = {
+        "stage": label,
+        "run": run,
+        "error": type(error).__name__,
+        "reason": reason(error),
+        "at": _place(error),
+        "peak_memory_mb": round(peak_memory()),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        storage.put_bytes(place(root, run, label), canonical_json(failure).encode("utf-8"))
+    except UserError as problem:
+        print(f"the failure could not be recorded: {without_secrets(str(problem))}", flush=True)
+
+
+def without_secrets(text: str) -> str:
+    """Text without the values of secret environment variables and logins in URIs."""
+    for name, value in os.environ.items():
+        if _SECRET.search(name.upper()) and len(value) >= 6:
+            text = text.replace(value, "***")
+    return _LOGIN.sub("://***@", text)
+
+
+def _place(error: BaseException) -> str:
+    """``file.py:12`` where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""

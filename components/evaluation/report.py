@@ -1,0 +1,249 @@
+"""The report: one self-contained HTML page (styles and figures inline, nothing from outside)."""
+
+from collections.abc import Sequence
+from html import escape
+
+from components.core.systems import ordered, title
+from components.evaluation.curves import Curve
+from components.evaluation.figures import bars, colour, curves, legend, preference
+from components.evaluation.lineage_figure import lineage_figure
+from components.evaluation.page_style import CSS
+from components.evaluation.results import Results, tax_taken_back
+from components.evaluation.side_by_side import samples
+from components.evaluation.tables import (
+    flags_table,
+    head_to_head_table,
+    paper_rows,
+    systems_table,
+    table,
+)
+
+
+def render(results: Results, *, examples: int, seed: int) -> str:
+    """The whole page; a section without anything measured is left out."""
+    sections = [
+        _header(results),
+        _preference(results),
+        _tax(results),
+        _optimisation(results),
+        _paper(results),
+        samples(results, examples, seed),
+        _lineage(results),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Evaluation of {escape(_subject(results))}</title><style>{CSS}</style></head>"
+        f"<body><main>{''.join(sections)}"
+        "<footer>Made by instructflow from published data only: the same inputs give the same "
+        "page.</footer></main></body></html>\n"
+    )
+
+
+def _subject(results: Results) -> str:
+    """The system that the page is about: the last of the paper's order."""
+    return title(results.systems[-1]) if results.systems else "nothing"
+
+
+def _header(results: Results) -> str:
+    tiles = []
+    best = [s for s in results.systems if s in results.win_rates and s != results.baseline][-1:]
+    if best:
+        rate = results.win_rates[best[0]]
+        lead = (
+            f"{escape(title(best[0]))} is preferred to {escape(title(results.baseline))} in "
+            f"<b>{rate.value:.1%}</b> of blind comparisons (95% interval {rate.low:.1%} to "
+            f"{rate.high:.1%}, {rate.n} prompts, {results.judgments:,} judgments)."
+        )
+        tiles.append((f"{rate.value:.1%}", f"{title(best[0])} against {title(results.baseline)}"))
+    else:
+        lead = (
+            "No labels have come back yet: this page holds what can be measured without people, "
+            "and becomes complete when the exported tasks are labeled."
+        )
+    held_out = results.agreement.get("heldout") or results.agreement.get("training")
+    if held_out and held_out.value == held_out.value:
+        tiles.append((f"{held_out.value:.1%}", "labelers of this evaluation agree"))
+    if (
+        results.reward_agreement
+        and results.reward_agreement.value == results.reward_agreement.value
+    ):
+        tiles.append((f"{results.reward_agreement.value:.1%}", "reward model agrees with them"))
+    loss = {s: public.loss.value for s, public in results.public_tasks.items()}
+    back = tax_taken_back(loss)
+    if back is not None:
+        tiles.append((f"{loss['ppo'] - loss['sft']:+.3f}", "public-task loss that PPO adds to SFT"))
+        tiles.append((f"{back:.0%}", "of it taken back by PPO-ptx"))
+    elif loss:
+        last = ordered(loss)[-1]
+        tiles.append((f"{loss[last]:.3f}", f"public-task loss of {title(last)}"))
+    if not best:
+        tiles += [
+            (f"{results.reward[s]:+.2f}", f"reward model's score of {title(s)}")
+            for s in ordered(results.reward)
+        ]
+    boxes = "".join(
+        f'<div class="tile"><b>{escape(value)}</b><span>{escape(what)}</span></div>'
+        for value, what in tiles
+    )
+    return (
+        '<p class="kicker">Evaluation report</p>'
+        f"<h1>How well the policies follow instructions</h1>"
+        f'<p class="lead">{lead}</p><div class="tiles">{boxes}</div>'
+    )
+
+
+def _preference(results: Results) -> str:
+    if not results.systems:
+        return ""
+    parts = []
+    if results.win_rates:
+        figure = preference(results.win_rates, results.baseline)
+        parts.append(
+            "<h2>Human preference</h2><p>Each labeler saw one output of every system to the same "
+            "prompt, under opaque ids in random order, and ranked them. Whiskers are 95% intervals "
+            "by bootstrap over prompts. This is figure 1 of the paper.</p>"
+            f'<div class="card scroll wide">{figure}</div>'
+        )
+    overview = systems_table(results)
+    if overview:
+        heading = "" if results.win_rates else "<h2>The systems</h2>"
+        parts.append(f'{heading}<div class="card">{overview}{_columns_note(results)}</div>')
+    if len(results.head_to_head) > 2:
+        parts.append(
+            '<div class="card"><h3>Every pair</h3><p class="note">How often the row is preferred '
+            f"to the column.</p>{head_to_head_table(results)}</div>"
+        )
+    flags = flags_table(results) if results.flags else ""
+    if flags:
+        parts.append(
+            '<div class="card"><h3>Flags</h3><p class="note">Share of ratings in which labelers '
+            f"ticked the paper's yes/no questions.</p>{flags}</div>"
+        )
+    return "".join(parts)
+
+
+def _columns_note(results: Results) -> str:
+    notes = []
+    if results.bradley_terry:
+        notes.append(
+            f"Bradley-Terry: chance to beat {title(results.baseline)} under a model of all pairs."
+        )
+    if results.gold:
+        notes.append("Gold: the made-up world's own score, which no stage was given.")
+    if results.reward:
+        notes.append("Reward model: mean score; demonstrations score 0.")
+    return f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
+
+
+def _tax(results: Results) -> str:
+    if not results.public_tasks:
+        return ""
+    public = results.public_tasks
+    loss = bars(
+        {s: p.loss for s, p in public.items()}, "Loss on held-out documents", from_zero=False
+    )
+    figures = [_figure("Loss on held-out documents, nats per token (lower is better)", loss)]
+    answered = {s: p.accuracy for s, p in public.items() if p.accuracy.n}
+    if answered:
+        right = bars(answered, "Cloze accuracy", from_zero=True)
+        figures.append(_figure("Last word told from others, share right", right))
+    rows = [
+        [
+            f'<span class="key"><i class="swatch {colour(s)}"></i>{escape(title(s))}</span>',
+            f"{public[s].loss.value:.3f}",
+            f"{public[s].loss.low:.3f} to {public[s].loss.high:.3f}",
+            f"{public[s].bits_per_byte:.3f}",
+            f"{public[s].accuracy.value:.1%}" if public[s].accuracy.n else "–",
+        ]
+        for s in ordered(public)
+    ]
+    listing = table(["policy", "loss", "interval", "bits per byte", "cloze"], rows)
+    back = tax_taken_back({s: p.loss.value for s, p in public.items()})
+    said = (
+        f" PPO raises the loss by {public['ppo'].loss.value - public['sft'].loss.value:.3f} over "
+        f"SFT; mixing pretraining gradients in takes back {back:.0%} of that."
+        if back is not None
+        else ""
+    )
+    documents = max(p.loss.n for p in public.values())
+    return (
+        "<h2>Alignment tax</h2><p>What a policy still knows of documents that no stage trained on "
+        f"({documents} of them).{said} The axis of the loss does not start at zero.</p>"
+        f'<div class="pair">{"".join(figures)}</div><div class="card">{listing}</div>'
+    )
+
+
+def _optimisation(results: Results) -> str:
+    courses = {**results.histories, **results.curves}
+    if not courses:
+        return ""
+    panels = [
+        _figure(
+            "Reward model's score over KL to SFT",
+            curves({s: _points(c, c.reward) for s, c in courses.items()}, "KL, nats", "reward"),
+        )
+    ]
+    gold = {s: _points(c, c.gold) for s, c in courses.items() if c.gold}
+    if gold:
+        panels.append(_figure("Gold over KL to SFT", curves(gold, "KL, nats", "gold")))
+    longer = {**results.curves, **results.histories}
+    steps = {s: list(zip(map(float, c.iteration), c.kl, strict=True)) for s, c in longer.items()}
+    panels.append(_figure("KL over training", curves(steps, "iteration", "KL, nats")))
+    rising = {
+        s: list(zip(map(float, c.iteration), c.reward, strict=True)) for s, c in longer.items()
+    }
+    panels.append(_figure("Reward over training", curves(rising, "iteration", "reward")))
+    said = (
+        "Where the reward goes on rising while gold falls, the policy exploits the reward model."
+        if gold
+        else "There is no gold score here, as in the real world: watch that KL stays bounded."
+    )
+    return (
+        f"<h2>Optimisation against the reward model</h2><p>{said}</p>"
+        f'{legend(ordered(courses))}<div class="pair">{"".join(panels)}</div>'
+    )
+
+
+def _points(curve: Curve, values: Sequence[float]) -> list[tuple[float, float]]:
+    return list(zip(curve.kl, values, strict=True))
+
+
+def _figure(caption: str, drawing: str) -> str:
+    return f'<div class="card"><h3>{escape(caption)}</h3>{drawing}</div>'
+
+
+def _paper(results: Results) -> str:
+    rows = [[what, theirs, ours] for what, theirs, ours in paper_rows(results)]
+    if not rows:
+        return ""
+    return (
+        "<h2>Beside the paper</h2><p>The paper's models are larger by orders of magnitude and its "
+        "prompts are other ones: compare order and signs, not numbers.</p>"
+        f'<div class="card">{table(["", "paper", "here"], rows, text_columns=3)}</div>'
+    )
+
+
+def _lineage(results: Results) -> str:
+    nodes = results.lineage
+    if not nodes:
+        return ""
+    rows = [
+        [
+            escape(node.kind.replace("_", " ")),
+            escape(node.name),
+            f"<code>{escape(node.reference.rpartition('#sha256=')[2][:16])}</code>",
+            f"{node.rows:,}" if node.kind == "dataset" else "",
+            f"{node.size / 1e6:.2f}",
+            escape(node.stage or "outside"),
+            f"<code>{escape(node.code_version)}</code>",
+        ]
+        for node in sorted(nodes, key=lambda n: (n.kind, n.name, n.reference))
+    ]
+    head = ["kind", "name", "digest", "rows", "MB", "made by", "code"]
+    return (
+        "<h2>Lineage</h2><p>Everything on this page was made from these published things.</p>"
+        f'<div class="card scroll wide">{lineage_figure(nodes)}</div>'
+        f'<details><summary>All {len(nodes)} as a table</summary><div class="card">'
+        f"{table(head, rows)}</div></details>"
+    )

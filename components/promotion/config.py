@@ -1,0 +1,34 @@
+"""Config of the promotion."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.core.config import Config
+
+
+class PromotionConfig(Config):
+    """Which policy may become the candidate, and what it has to show."""
+
+    policy: str = Field(
+        default="ppo_ptx", description="Name of the policy to promote, among those given."
+    )
+    model_name: str = Field(
+        default="policy", min_length=1, description="Registered model in MLflow."
+    )
+    alias: str = Field(
+        default="candidate",
+        pattern=r"^(?!latest$|v\d+$)[A-Za-z][A-Za-z0-9_.-]*$",
+        description="Alias that moves to the policy; 'latest' and 'v1' are MLflow's own.",
+    )
+    gate: Literal["win_rate", "report"] = Field(
+        default="win_rate",
+        description="win_rate: people have to prefer it to the report's baseline; report: a report "
+        "on this very policy is enough (no labels have come back yet).",
+    )
+    minimum_win_rate: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="The lower end of the win rate's interval has to lie above this.",
+    )

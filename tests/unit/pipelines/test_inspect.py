@@ -1,0 +1,67 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from components.core import dataset
+from components.core.dataset import DatasetError, Provenance
+from components.core.manifest import parse_reference
+from components.core.records import Message, RawPrompt, Reject
+from components.core.storage import Storage
+from pipelines.inspect import inspect_reference
+
+SECRET = "Zanzibar-4711"
+
+
+def shown(storage: Storage, uri: str) -> str:
+    stream = io.StringIO()
+    inspect_reference(storage, uri, Console(file=stream, width=200))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def raw(storage: Storage, root: str) -> str:
+    rows = [
+        RawPrompt(
+            f"p{n}", "u", "api" if n % 4 else "labeler", "plain", (Message("user", SECRET),), n
+        )
+        for n in range(1200)
+    ]
+    made = Provenance(stage="sandbox.world", run="run-7", code_version="abc123")
+    return dataset.publish_records(storage, root, "raw_prompts", rows, made)
+
+
+def test_manifest_counts_and_no_text(storage: Storage, raw: str) -> None:
+    page = shown(storage, raw)
+    expected = ("raw_prompts@1", "1,200", "sandbox.world", "run-7", "abc123", "part-00000.parquet")
+    for text in (*expected, "api 900, labeler 300", "plain 1,200"):
+        assert text in page
+    assert SECRET not in page
+    assert shown(storage, parse_reference(raw).prefix) == page
+
+
+def test_lineage_opens_each_parent_once(
+    storage: Storage, root: str, raw: str, tmp_path: Path
+) -> None:
+    reject = Reject("p1", "in.jsonl", 0, "too_long", "rule", "", None)
+    rejects = dataset.publish_records(
+        storage, root, "rejects", [reject], Provenance(parents=(raw,), stage="prompts")
+    )
+    (tmp_path / "x").write_text("x")
+    policy = dataset.publish_folder(
+        storage, root, "policy", "sft", tmp_path, Provenance(parents=(rejects, raw), stage="sft")
+    )
+    page = shown(storage, policy)
+    assert "models/sft" in page
+    assert page.count("datasets/raw_prompts") == 2
+    assert "datasets/rejects" in page
+    assert "by prompts" in page
+    storage.delete([parse_reference(raw).prefix + "/manifest.json"])
+    assert f"gone {raw}" in shown(storage, policy)
+
+
+@pytest.mark.parametrize("uri", ["prompts", "s3://instructflow-test/nothing/here"])
+def test_what_is_not_there_is_told(storage: Storage, uri: str) -> None:
+    with pytest.raises(DatasetError, match=r"is no reference|nothing is published here"):
+        shown(storage, uri)
