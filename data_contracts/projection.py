@@ -217,7 +217,7 @@ def _cross(rule: Rule, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
     assert not isinstance(rule, UniqueTogether)
     if isinstance(rule, SameLength):
         first, second = (_lengths(batch.column(name)) for name in rule.fields)
-        return (first != second).astype(np.int64)
+        return np.asarray(first != second, np.int64)
     array = batch.column(rule.field)
     parents = pc.list_parent_indices(array).to_numpy(zero_copy_only=False)
     values = pc.list_flatten(array)

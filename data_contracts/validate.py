@@ -137,6 +137,7 @@ def _batch_definition() -> Any:
         InMemoryStoreBackendDefaults,
     )
 
+    # Some versions report usage to an outside host unless told not to.
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(), analytics_enabled=False
     )

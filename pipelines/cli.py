@@ -52,7 +52,7 @@ def run(
     entry = catalogue.find(pipeline)
     config = load(profile or entry.profile, settings or [])
     arguments = catalogue.arguments(entry, config, inputs or [])
-    name = profile_name(profile or entry.profile)
+    name = Path(profile or entry.profile).stem
     with local.services():
         finished = local.run_pipeline(name, entry.pipeline(), arguments, out, fresh)
         written = summary.write(local.STATE / name, name, config, finished)

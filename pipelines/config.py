@@ -4,6 +4,7 @@ The defaults stand in the stages' ``config.py``. A section becomes one JSON stri
 ``config`` parameter in KFP.
 """
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -52,20 +53,22 @@ class PipelineConfig(Config):
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     promotion: PromotionConfig = Field(default_factory=PromotionConfig)
 
-    @model_validator(mode="before")
     @classmethod
-    def _share_seed(cls, values: Any) -> Any:
-        """Give the pipeline's seed to every section that has one and does not say its own."""
-        if not isinstance(values, dict) or "seed" not in values:
-            return values
+    def from_mapping(cls, values: Mapping[str, Any], at: str = "") -> Self:
+        """Read plain values; a section that has a seed and says none gets the pipeline's."""
         shared = dict(values)
         for name, field in cls.model_fields.items():
             section = field.annotation
-            if isinstance(section, type) and issubclass(section, Config):
-                given = shared.get(name, {})
-                if "seed" in section.model_fields and isinstance(given, dict):
-                    shared[name] = {"seed": values["seed"], **given}
-        return shared
+            given = shared.get(name, {})
+            if (
+                "seed" in values
+                and isinstance(given, Mapping)
+                and isinstance(section, type)
+                and issubclass(section, Config)
+                and "seed" in section.model_fields
+            ):
+                shared[name] = {"seed": values["seed"], **given}
+        return super().from_mapping(shared, at)
 
     @model_validator(mode="after")
     def _policies_are_valid(self) -> Self:

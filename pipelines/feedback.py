@@ -9,7 +9,7 @@ from components.human_eval.component import human_eval_import
 from components.promotion.component import promotion as promote
 
 
-@dsl.pipeline(name="instructflow-feedback")
+@dsl.pipeline(name="instructflow-feedback")  # type: ignore[untyped-decorator]
 def feedback(
     tasks: str,
     key: str,
@@ -56,4 +56,4 @@ def feedback(
         gold="",
     )
     promote(config=promotion, policies=policies, report=report.outputs["report"])
-    return report.outputs["report"]
+    return report.outputs["report"]  # type: ignore[no-any-return]

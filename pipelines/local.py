@@ -135,7 +135,7 @@ def run_pipeline(
     run.status = "failed" if error else "succeeded"
     _keep(folder, run)
     if error is not None:
-        reason = view.errors[-1] if view.errors else f"{type(error).__name__}: {error}"
+        reason = view.failures[-1] if view.failures else f"{type(error).__name__}: {error}"
         raise RunFailed(f"{reason}\nThe log is {log}; run the same command again to go on.")
     return run
 

@@ -1,5 +1,6 @@
 """Profile YAML and ``--set`` become one ``PipelineConfig``. A profile holds overrides only."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,8 @@ def parse_setting(setting: str) -> dict[str, Any]:
         raise ConfigError(f"--set {setting}: the value is not valid YAML: {error}") from None
     # YAML 1.1 reads 1e-5 as text; people mean the number.
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value) if "e" in value.lower() else value
-        except ValueError:
-            pass
     for key in reversed(keys):
         value = {key: value}
     assert isinstance(value, dict)

@@ -16,7 +16,7 @@ from components.sandbox.component import sandbox_world as make_world
 from components.sft.component import sft as tune
 
 
-@dsl.pipeline(name="instructflow-quickstart")
+@dsl.pipeline(name="instructflow-quickstart")  # type: ignore[untyped-decorator]
 def quickstart(
     sandbox_world: str,
     training_labelers: str,
@@ -141,4 +141,4 @@ def quickstart(
         policies=dsl.Collected(optimised.outputs["policy"]),
         report=report.outputs["report"],
     )
-    return report.outputs["report"]
+    return report.outputs["report"]  # type: ignore[no-any-return]

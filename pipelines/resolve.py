@@ -11,14 +11,14 @@ from kfp import dsl
 from components.core.image import IMAGE
 
 
-@dsl.component(base_image=IMAGE, install_kfp_package=False)
+@dsl.component(base_image=IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
 def resolve(
     raw_prompts: str,
     demonstrations: str,
     pretraining: str,
     rankings: str,
     base: str,
-) -> NamedTuple(
+) -> NamedTuple(  # type: ignore[valid-type]
     "Resolved",
     [
         ("raw_prompts", str),

@@ -15,7 +15,7 @@ from components.sft.component import sft as tune
 from pipelines.resolve import resolve
 
 
-@dsl.pipeline(name="instructflow-rlhf")
+@dsl.pipeline(name="instructflow-rlhf")  # type: ignore[untyped-decorator]
 def rlhf(
     raw_prompts: str,
     demonstrations: str,
@@ -142,4 +142,4 @@ def rlhf(
             histories=[],
             gold="",
         )
-    return dsl.OneOf(report.outputs["report"], early.outputs["report"])
+    return dsl.OneOf(report.outputs["report"], early.outputs["report"])  # type: ignore[no-any-return]

@@ -42,12 +42,12 @@ class Step:
 
 @dataclass
 class View(io.TextIOBase):
-    """A text stream that steps print into; draws a live table, or plain lines without a terminal."""
+    """A text stream that steps print into: a live table, or plain lines without a terminal."""
 
     log: TextIO
     console: Console
     steps: dict[str, Step] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     skipped: int = 0
     _rest: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -93,7 +93,7 @@ class View(io.TextIOBase):
             step.figures = match["figures"].strip().replace("=", " ")
             self._say(f"{step.label}: done in {step.seconds:.1f}s  {step.figures}")
         elif match := _ERROR.match(line):
-            self.errors.append(match["message"])
+            self.failures.append(match["message"])
             self._say(f"error: {match['message']}")
 
     def table(self) -> Table:

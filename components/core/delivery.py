@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from components.core.scrub import one_line
+
 _log = logging.getLogger(__name__)
 
 #: Points that are kept while the server is away (about 20 MB), and bytes of other things.
@@ -80,8 +82,10 @@ class Delivery(Generic[S]):
         self._lost = 0
         self._asked = 1  # one round at once, which connects
         self._closing = False
+        self._given_up = False
         self._failing = False
-        self._sending = False
+        #: What the round at work took, None between rounds.
+        self._taken: int | None = None
         self._changed = threading.Condition()
         self._connected = threading.Event()
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -125,8 +129,8 @@ class Delivery(Generic[S]):
             self._changed.notify_all()
         self._thread.join(limit)
         with self._changed:
-            lost = self._lost + len(self._points) + len(self._operations)
-            lost += self._sending and self._empty_queues()
+            self._given_up = True
+            lost = self._lost + len(self._points) + len(self._operations) + (self._taken or 0)
         if lost:
             _log.warning("%s: %d metrics and artifacts were lost", self._what, lost)
         return lost
@@ -151,7 +155,7 @@ class Delivery(Generic[S]):
             with self._changed:
                 self._failing = not sent
                 self._changed.notify_all()
-                if self._closing and sent and self._empty():
+                if self._given_up or (self._closing and sent and self._empty()):
                     return
 
     def _round(self) -> bool:
@@ -159,7 +163,7 @@ class Delivery(Generic[S]):
         with self._changed:
             points, self._points = self._points, deque(maxlen=MAX_POINTS)
             operations, self._operations = self._operations, deque()
-            self._sending = True
+            self._taken = len(points) + len(operations)
         try:
             return self._send(points, operations)
         finally:
@@ -172,7 +176,7 @@ class Delivery(Generic[S]):
                 self._points.extendleft(reversed(points))
                 self._operations.extendleft(reversed(operations))
                 self._bytes = sum(operation.size for operation in self._operations)
-                self._sending = False
+                self._taken = None
 
     def _send(self, points: deque[Point], operations: deque[_Operation[S]]) -> bool:
         """Empty both queues as far as possible."""
@@ -212,7 +216,7 @@ class Delivery(Generic[S]):
                 _log.warning(
                     "%s does not answer (%s); the step goes on, tracking is sent later",
                     self._what,
-                    _reason(error),
+                    one_line(error),
                 )
             self._failing = True
             # A new connection asks what arrived: an answer that was lost doubles nothing.
@@ -228,14 +232,5 @@ class Delivery(Generic[S]):
             self._lost += count
             _log.warning("%s refused %d metrics or artifacts: %s", self._what, count, error)
 
-    def _empty_queues(self) -> bool:
-        return not self._points and not self._operations
-
     def _empty(self) -> bool:
-        return self._empty_queues() and not self._sending
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error, without the pages that database drivers print."""
-    text = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {text[0][:200]}"
+        return not self._points and not self._operations and self._taken is None

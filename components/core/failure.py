@@ -5,17 +5,13 @@ may hold text of prompts, so they stay in the step's own log.
 """
 
 import datetime
-import os
-import re
 from pathlib import Path
 
 from components.core.config import canonical_json
 from components.core.errors import UserError
 from components.core.memory import peak_memory
+from components.core.scrub import without_secrets
 from components.core.storage import Storage
-
-_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL|PSEUDONYM_KEY")
-_LOGIN = re.compile(r"://[^/@\s]+@")
 
 
 class Terminated(SystemExit):
@@ -54,14 +50,6 @@ def record(storage: Storage, root: str, run: str, label: str, error: BaseExcepti
         storage.put_bytes(place(root, run, label), canonical_json(failure).encode("utf-8"))
     except UserError as problem:
         print(f"the failure could not be recorded: {without_secrets(str(problem))}", flush=True)
-
-
-def without_secrets(text: str) -> str:
-    """Text without the values of secret environment variables and logins in URIs."""
-    for name, value in os.environ.items():
-        if _SECRET.search(name.upper()) and len(value) >= 6:
-            text = text.replace(value, "***")
-    return _LOGIN.sub("://***@", text)
 
 
 def _place(error: BaseException) -> str:

@@ -32,6 +32,7 @@ from components.core.errors import UserError
 from components.core.manifest import Kind
 from components.core.memory import peak_memory
 from components.core.progress import Progress
+from components.core.scrub import without_secrets
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.storage import Storage
 from components.core.tracking import Status, Tracker, open_tracker
@@ -212,7 +213,7 @@ def main(stage: Stage[Any]) -> None:
     try:
         outputs = run_stage(stage, _config_text(arguments.config), references, lines=sys.stderr)
     except UserError as error:
-        print(f"error: {failure.without_secrets(str(error))}", file=sys.stderr)
+        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
         sys.exit(1)
     print(json.dumps(outputs.references, indent=2))
 
@@ -269,7 +270,7 @@ def _finite(figures: Mapping[str, float]) -> dict[str, float]:
 def _say_error(stage: str, error: UserError) -> None:
     """The one line that the local view and a pod's log show."""
     text = " | ".join(f"{stage}: {error}".splitlines())
-    print(f"error: {failure.without_secrets(text)}", flush=True)
+    print(f"error: {without_secrets(text)}", flush=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Something without a manifest does not exist: it is written last, and the first o
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import pydantic
 from pydantic import Field
@@ -88,6 +88,12 @@ class Manifest(Config):
         if not _NAME.fullmatch(name):
             raise ValueError("must be lower-case letters, digits, '_', '-' and '.'")
         return name
+
+    @pydantic.model_validator(mode="after")
+    def _rows_add_up(self) -> Self:
+        if self.rows != sum(file.rows for file in self.files):
+            raise ValueError("rows must be the sum of the files' rows")
+        return self
 
     def identity_digest(self) -> str:
         """sha256 (hex) over what it is; provenance is left out."""

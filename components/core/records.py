@@ -9,7 +9,7 @@ import functools
 import types
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 Role = Literal["system", "user", "assistant"]
 Source = Literal["api", "labeler"]
@@ -38,16 +38,16 @@ class Record:
 
     def to_row(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, ready for Arrow."""
-        return dataclasses.asdict(typing.cast(Any, self))
+        return dataclasses.asdict(cast(Any, self))
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         """The inverse of ``to_row``; raises KeyError on a missing field."""
-        return cls(**{name: build(row[name]) for name, build in _builders(cls)})
+        return cls(**{name: build(row[name]) for name, build in _builders(cast(Any, cls))})
 
 
 @functools.cache
-def _builders(record: type) -> list[tuple[str, Any]]:
+def _builders(record: Any) -> list[tuple[str, Any]]:
     hints = typing.get_type_hints(record)
     return [(field.name, _builder(hints[field.name])) for field in dataclasses.fields(record)]
 
@@ -62,7 +62,7 @@ def _builder(hint: Any) -> Any:
         inner = _builder(arguments[0])
         return lambda value: tuple(inner(item) for item in value)
     if dataclasses.is_dataclass(hint):
-        return typing.cast(Any, hint).from_row
+        return cast(Any, hint).from_row
     return lambda value: value
 
 

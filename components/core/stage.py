@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from components.core import dataset
 from components.core.config import Config
+from components.core.manifest import Kind
 from components.core.records import Record
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Outputs:
         self.references[output] = reference
         return reference
 
-    def folder(self, output: str, kind: dataset.Kind, name: str, path: Path) -> str:
+    def folder(self, output: str, kind: Kind, name: str, path: Path) -> str:
         """Publish a folder (``kind``: policy, reward_model, report, export, labels ...)."""
         reference = dataset.publish_folder(
             self.storage, self.root, kind, name, path, self.provenance

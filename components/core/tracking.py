@@ -23,6 +23,7 @@ from components.core.errors import UserError
 from components.core.manifest import parse_reference
 from components.core.memory import peak_memory
 from components.core.run_tree import StageRun
+from components.core.scrub import one_line, without_secrets
 from components.core.tracker import BufferedTracker, RecordingTracker, RunSink, Status, Tracker
 
 __all__ = [
@@ -69,7 +70,7 @@ def open_tracker(
         connected = client()
         return MlflowSink(connected, run_tree.stage_run(connected, run, stage, work, location))
 
-    return BufferedTracker(Delivery(connect, f"MLflow at {_shown(_uri())}", period))
+    return BufferedTracker(Delivery(connect, f"MLflow at {without_secrets(_uri())}", period))
 
 
 def parent_run_id(run: str) -> str | None:
@@ -159,7 +160,12 @@ class MlflowSink:
         self._make_latest(self._stage.id, values)
         if self._stage.parent:
             named = {f"{self._stage.stage}/{key}": value for key, value in values.items()}
-            self._make_latest(self._stage.parent, named)
+            try:
+                self._make_latest(self._stage.parent, named)
+            except Refused:
+                # Another step has given up a parent that the two shared.
+                run_tree.settle(self._client, self._stage)
+                self._make_latest(self._stage.parent, named)
 
     def params(self, flat: Mapping[str, Scalar]) -> None:
         from mlflow.entities import Param
@@ -262,12 +268,6 @@ def _is_server(uri: str) -> bool:
     return urlsplit(uri).scheme in ("http", "https")
 
 
-def _shown(uri: str) -> str:
-    """A URI without user and password."""
-    scheme, _, rest = uri.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
 def _cut(value: str, limit: int) -> str:
     """A value that MLflow would cut in silence, cut so that it shows."""
     note = f" ... [{len(value)} characters]"
@@ -281,7 +281,7 @@ def _refusals() -> Iterator[None]:
         yield
     except Exception as error:
         if getattr(error, "error_code", "") in _FINAL:
-            raise Refused((str(error).splitlines() or [""])[0][:300]) from None
+            raise Refused(one_line(error)) from None
         raise
 
 
@@ -293,8 +293,7 @@ def _as_user_error() -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [""])[0][:300]
         raise TrackingError(
-            f"MLflow at {_shown(_uri())}: {type(error).__name__}: {reason}; is it running, and is "
+            f"MLflow at {without_secrets(_uri())}: {one_line(error)}; is it running, and is "
             "MLFLOW_TRACKING_URI right?"
         ) from None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from components.evaluation.results import LineageNode
 from components.evaluation.svg import drawing, number, text
 
-_BOX, _TALL, _GAP_X, _GAP_Y = 132.0, 44.0, 46.0, 14.0
+_BOX, _TALL, _GAP_X, _GAP_Y = 158.0, 44.0, 44.0, 14.0
 
 
 def layers(nodes: Sequence[LineageNode]) -> list[list[LineageNode]]:
@@ -28,8 +28,22 @@ def layers(nodes: Sequence[LineageNode]) -> list[list[LineageNode]]:
     return columns
 
 
+def direct_parents(node: LineageNode, nodes: Sequence[LineageNode]) -> list[str]:
+    """A node's parents that are not ancestors of another of its parents as well."""
+    by_reference = {each.reference: each for each in nodes}
+    parents = [parent for parent in node.parents if parent in by_reference]
+    behind: set[str] = set()
+    waiting = [p for parent in parents for p in by_reference[parent].parents]
+    while waiting:
+        reference = waiting.pop()
+        if reference not in behind and reference in by_reference:
+            behind.add(reference)
+            waiting += by_reference[reference].parents
+    return [parent for parent in parents if parent not in behind]
+
+
 def lineage_figure(nodes: Sequence[LineageNode]) -> str:
-    """Boxes in columns by depth, with a line from every parent."""
+    """Boxes in columns by depth, with a line from every direct parent."""
     columns = layers(nodes)
     tallest = max(len(column) for column in columns)
     height = tallest * (_TALL + _GAP_Y) + 10
@@ -42,11 +56,10 @@ def lineage_figure(nodes: Sequence[LineageNode]) -> str:
     parts = [
         _edge(place[parent], place[node.reference])
         for node in nodes
-        for parent in node.parents
-        if parent in place
+        for parent in direct_parents(node, nodes)
     ]
     parts += [_box(node, *place[node.reference]) for node in nodes]
-    return drawing(width, height, "What the evaluated things were made from", parts)
+    return drawing(width, height, "What the evaluated things were made from", parts, scaled=False)
 
 
 def _untangled(columns: Sequence[Sequence[LineageNode]]) -> list[list[LineageNode]]:

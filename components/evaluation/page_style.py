@@ -52,16 +52,16 @@ svg .k-dataset{stroke:var(--sft)}
 .c-base{--c:var(--base)}.c-prompted{--c:var(--prompted)}.c-sft{--c:var(--sft)}
 .c-ppo{--c:var(--ppo)}.c-ppo_ptx{--c:var(--ppo_ptx)}.c-other{--c:var(--other)}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.87rem;color:var(--soft)}
-.key{display:inline-flex;align-items:center;gap:.4rem}
+.key{white-space:nowrap;display:inline-flex;align-items:center;gap:.4rem}
 .swatch{width:.72rem;height:.72rem;border-radius:50%;background:var(--c);display:inline-block;
 flex:none}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
-th,td{text-align:right;padding:.42rem .7rem;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{text-align:right;padding:.42rem .6rem;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{font-weight:600;color:var(--soft);font-size:.84rem;vertical-align:bottom}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 td:last-child,th:last-child{padding-right:0}
 tr:last-child td{border-bottom:0}
-td.text{text-align:left;white-space:normal}
+th.text,td.text{text-align:left;white-space:normal}
 td.heat{text-align:center;background:color-mix(in srgb,var(--h) var(--p),transparent)}
 .ask{font-size:.98rem;margin:0 0 .8rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .ask small{color:var(--faint);display:block;font-size:.78rem}

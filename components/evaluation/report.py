@@ -78,9 +78,9 @@ def _header(results: Results) -> str:
         last = ordered(loss)[-1]
         tiles.append((f"{loss[last]:.3f}", f"public-task loss of {title(last)}"))
     if not best:
+        scored = [s for s in ordered(results.reward) if s != results.baseline][-1:]
         tiles += [
-            (f"{results.reward[s]:+.2f}", f"reward model's score of {title(s)}")
-            for s in ordered(results.reward)
+            (f"{results.reward[s]:+.2f}", f"reward model's score of {title(s)}") for s in scored
         ]
     boxes = "".join(
         f'<div class="tile"><b>{escape(value)}</b><span>{escape(what)}</span></div>'
@@ -132,7 +132,7 @@ def _columns_note(results: Results) -> str:
     if results.gold:
         notes.append("Gold: the made-up world's own score, which no stage was given.")
     if results.reward:
-        notes.append("Reward model: mean score; demonstrations score 0.")
+        notes.append("Reward: the reward model's mean score; demonstrations score 0.")
     return f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
 
 
@@ -143,11 +143,11 @@ def _tax(results: Results) -> str:
     loss = bars(
         {s: p.loss for s, p in public.items()}, "Loss on held-out documents", from_zero=False
     )
-    figures = [_figure("Loss on held-out documents, nats per token (lower is better)", loss)]
+    figures = [_figure("Loss, nats per token (less is better)", loss)]
     answered = {s: p.accuracy for s, p in public.items() if p.accuracy.n}
     if answered:
         right = bars(answered, "Cloze accuracy", from_zero=True)
-        figures.append(_figure("Last word told from others, share right", right))
+        figures.append(_figure("Cloze, share right (more is better)", right))
     rows = [
         [
             f'<span class="key"><i class="swatch {colour(s)}"></i>{escape(title(s))}</span>',
@@ -169,7 +169,8 @@ def _tax(results: Results) -> str:
     documents = max(p.loss.n for p in public.values())
     return (
         "<h2>Alignment tax</h2><p>What a policy still knows of documents that no stage trained on "
-        f"({documents} of them).{said} The axis of the loss does not start at zero.</p>"
+        f"({documents} of them).{said} The cloze asks which "
+        "of several words ends a document. The axis of the loss does not start at zero.</p>"
         f'<div class="pair">{"".join(figures)}</div><div class="card">{listing}</div>'
     )
 
@@ -242,8 +243,9 @@ def _lineage(results: Results) -> str:
     ]
     head = ["kind", "name", "digest", "rows", "MB", "made by", "code"]
     return (
-        "<h2>Lineage</h2><p>Everything on this page was made from these published things.</p>"
-        f'<div class="card scroll wide">{lineage_figure(nodes)}</div>'
+        "<h2>Lineage</h2><p>Everything on this page was made from these published things, oldest first. A line "
+        "that other lines imply is left out.</p>"
+        f'<div class="card scroll">{lineage_figure(nodes)}</div>'
         f'<details><summary>All {len(nodes)} as a table</summary><div class="card">'
         f"{table(head, rows)}</div></details>"
     )

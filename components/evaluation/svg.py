@@ -87,9 +87,15 @@ def bar(x: float, y: float, width: float, height: float, kind: str, tip: str) ->
     )
 
 
-def drawing(width: float, height: float, description: str, parts: Iterable[str]) -> str:
-    """A whole figure, scaled to its place, with a description for screen readers."""
+def drawing(
+    width: float, height: float, description: str, parts: Iterable[str], *, scaled: bool = True
+) -> str:
+    """A whole figure with a description for screen readers.
+
+    It is scaled to its place, or keeps its size (``scaled`` False) and is scrolled.
+    """
+    style = "" if scaled else f' style="width:{number(width)}px;max-width:none"'
     return (
-        f'<svg viewBox="0 0 {number(width)} {number(height)}" role="img" '
+        f'<svg viewBox="0 0 {number(width)} {number(height)}"{style} role="img" '
         f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
     )

@@ -13,7 +13,10 @@ NONE = "–"
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
     """A table of ready HTML cells; the first ``text_columns`` are set as text."""
-    header = "".join(f"<th>{escape(name)}</th>" for name in head)
+    header = "".join(
+        f"<th{' class=text' if place < text_columns else ''}>{escape(name)}</th>"
+        for place, name in enumerate(head)
+    )
     body = "".join(
         "<tr>"
         + "".join(
@@ -60,7 +63,7 @@ def systems_table(results: Results) -> str:
         ("Bradley-Terry", {s: share(v) for s, v in results.bradley_terry.items()}),
         ("Likert, 1 to 7", {s: f"{r.value:.2f}" for s, r in results.likert.items()}),
         ("gold", {s: f"{v:.2f}" for s, v in results.gold.items()}),
-        ("reward model", {s: f"{v:.2f}" for s, v in results.reward.items()}),
+        ("reward", {s: f"{v:.2f}" for s, v in results.reward.items()}),
     ]
     used = [(head, cells) for head, cells in columns if cells]
     rows = [

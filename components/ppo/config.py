@@ -19,7 +19,7 @@ class PPOConfig(Config):
     minibatch_size: int = Field(64, ge=1, description="Episodes an update. Paper: 64.")
     epochs: int = Field(1, ge=1, description="Passes over a rollout. Paper: 1.")
     microbatch_size: int = Field(
-        64, ge=1, description="Episodes in one forward pass; memory only, never the result. Own."
+        16, ge=1, description="Episodes in one forward pass; memory only, never the result. Own."
     )
     rollout_batch_size: int = Field(
         128, ge=1, description="Prompts that are sampled at once; memory and speed. Own."

@@ -1,8 +1,9 @@
 """Config of the promotion."""
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.core.config import Config
 
@@ -18,7 +19,7 @@ class PromotionConfig(Config):
     )
     alias: str = Field(
         default="candidate",
-        pattern=r"^(?!latest$|v\d+$)[A-Za-z][A-Za-z0-9_.-]*$",
+        pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$",
         description="Alias that moves to the policy; 'latest' and 'v1' are MLflow's own.",
     )
     gate: Literal["win_rate", "report"] = Field(
@@ -32,3 +33,10 @@ class PromotionConfig(Config):
         lt=1,
         description="The lower end of the win rate's interval has to lie above this.",
     )
+
+    @field_validator("alias")
+    @classmethod
+    def _not_mlflows_own(cls, alias: str) -> str:
+        if re.fullmatch(r"latest|v\d+", alias):
+            raise ValueError("'latest' and 'v1', 'v2', ... are reserved by MLflow")
+        return alias

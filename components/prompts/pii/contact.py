@@ -22,7 +22,7 @@ _HIDDEN_EMAIL = re.compile(
     re.IGNORECASE,
 )
 _PHONE = re.compile(
-    r"(?<![\w.,/+=#$€£%-])(?:\+ ?)?\(?\d[\d().\-/ ]{5,24}\d(?: {0,2}(?:x|ext\.?) ?\d{1,6})?"
+    r"(?<![\w./+=#$€£%-])(?<!\d,)(?:\+ ?)?\(?\d[\d().\-/ ]{5,24}\d(?: {0,2}(?:x|ext\.?) ?\d{1,6})?"
     r"(?![\w%]|[.,:/-]\d)",
     re.IGNORECASE,
 )
@@ -30,7 +30,8 @@ _PHONE_WORDS = re.compile(
     r"phone|\btel\b|telefon|\bcall|mobile|\bcell|\bfax|whatsapp|\bsms\b|text me|contact|\breach"
     r"|\bring\b|\bdial|handy|my number|\bportable\b|t[ée]l"
 )
-_NANP = re.compile(r"(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}$")
+_EXTENSION = re.compile(r" {0,2}(?:x|ext\.?) ?\d{1,6}$", re.IGNORECASE)
+_NANP = re.compile(r"(?:(?:\+?1|001)[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}$")
 _DATE = re.compile(r"\d{1,4}([-/. ])\d{1,2}\1\d{1,4}$|\d{4} ?- ?\d{4}$|\d{4}-\d\d-\d\d[ T]")
 _DECIMAL = re.compile(r"\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
 
@@ -105,6 +106,7 @@ def _candidates(match: re.Match[str]) -> Iterator[Span]:
 
 
 def _is_phone(text: str, regions: tuple[str, ...], context: bool) -> bool:
+    text = _EXTENSION.sub("", text)
     count = sum(map(str.isdigit, text))
     if not 7 <= count <= 18 or _DATE.match(text) or _DECIMAL.match(text):
         return False

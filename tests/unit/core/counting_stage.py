@@ -1,6 +1,6 @@
 """A small training stage for tests of launch, checkpoints and tracking: run it, kill it, resume it.
 
-    python counting_stage.py --config '{"steps": 40}'
+python counting_stage.py --config '{"steps": 40}'
 """
 
 import time

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.core.checkpoint import Checkpoints, CheckpointManifest
+from components.core.checkpoint import CheckpointManifest, Checkpoints
 from components.core.storage import Storage
 from components.core.training_state import (
     load_module,

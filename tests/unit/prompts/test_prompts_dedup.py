@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.prompts.config import DedupConfig
-from components.prompts.dedup import Comparable, exact_duplicates, near_duplicates
+from components.prompts.dedup import (
+    Comparable,
+    _prefix_share,
+    exact_duplicates,
+    near_duplicates,
+)
 from components.prompts.normalise import normalise
 from components.prompts.signatures import ShingleSets, signatures
 
@@ -160,3 +165,13 @@ def test_any_unicode_is_compared_without_error(texts: list[str]) -> None:
     for duplicate in near_duplicates(prompts, DedupConfig(min_words=1)):
         assert duplicate.row != duplicate.survivor
         assert 0 <= duplicate.similarity <= 1
+
+
+@given(st.text(max_size=40), st.text(max_size=20), st.text(max_size=20))
+def test_share_of_the_common_prefix(start: str, one: str, two: str) -> None:
+    left, right = start + one, start + two
+    expected = next(
+        (at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
+        min(len(left), len(right)),
+    )
+    assert _prefix_share(left, right) == expected / max(len(left), len(right), 1)
