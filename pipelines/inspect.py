@@ -38,7 +38,9 @@ def inspect_reference(storage: Storage, uri: str, console: Console) -> None:
         raise DatasetError(f"'{uri}' is no reference; expected s3://bucket/prefix#sha256=...")
     reference = resolve(storage, "", uri)
     manifest = open_manifest(storage, reference)
-    console.print(_summary(reference, manifest))
+    # In one line, so that it can be copied.
+    console.print(reference, soft_wrap=True, highlight=False, markup=False)
+    console.print(_summary(manifest))
     console.print(_files(manifest))
     if manifest.kind == "dataset":
         contract = contract_of(manifest.contract)
@@ -48,13 +50,12 @@ def inspect_reference(storage: Storage, uri: str, console: Console) -> None:
     console.print(lineage_tree(lineage(storage, reference)))
 
 
-def _summary(reference: str, manifest: Manifest) -> Table:
+def _summary(manifest: Manifest) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     made = manifest.provenance
     lines = {
-        "reference": reference,
         "kind": manifest.kind,
         "name": manifest.name,
         "contract": manifest.contract,

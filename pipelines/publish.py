@@ -125,7 +125,7 @@ def _counts(rejected: Counter[str]) -> str:
 
 def show_result(result: PublishResult, console: Console) -> None:
     """Counts and references, for people."""
-    table = Table(title=f"published {result.dataset}", show_header=False, title_justify="left")
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("rows in", f"{result.rows_in:,}")

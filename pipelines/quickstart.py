@@ -6,7 +6,6 @@ from kfp import dsl
 
 from components.evaluation.component import evaluation as evaluate
 from components.human_eval.component import human_eval_export, human_eval_import
-from components.ppo.component import ppo
 from components.pretraining.component import pretraining as pretrain
 from components.promotion.component import promotion as promote
 from components.prompts.component import prompts as prepare_prompts
@@ -14,6 +13,7 @@ from components.reward_model.component import reward_model as train_reward_model
 from components.sandbox.component import sandbox_gold, sandbox_labelers
 from components.sandbox.component import sandbox_world as make_world
 from components.sft.component import sft as tune
+from pipelines.policies import train_policies
 
 
 @dsl.pipeline(name="instructflow-quickstart")  # type: ignore[untyped-decorator]
@@ -92,27 +92,26 @@ def quickstart(
         demonstrations=world.outputs["demonstrations"],
     )
     # Step 3: PPO against it, once for each policy that is compared.
-    with dsl.ParallelFor(items=policies, parallelism=2) as policy_config:
-        optimised = ppo(
-            config=policy_config,
-            policy=tuned.outputs["policy"],
-            reward_model=rewarded.outputs["reward_model"],
-            prompts=prepared.outputs["prompts"],
-            pretraining=world.outputs["pretraining"],
-        )
+    optimised = train_policies(
+        configs=policies,
+        policy=tuned.outputs["policy"],
+        reward_model=rewarded.outputs["reward_model"],
+        prompts=prepared.outputs["prompts"],
+        pretraining=world.outputs["pretraining"],
+    )
     # Blind evaluation of every system by labelers who trained none of them.
     shown = human_eval_export(
         config=comparison_of_systems,
         prompts=prepared.outputs["prompts"],
         demonstrations=world.outputs["demonstrations"],
         policies=[base.outputs["policy"], tuned.outputs["policy"]],
-        more_policies=dsl.Collected(optimised.outputs["policy"]),
+        more_policies=optimised.outputs["policies"],
     )
     judged = sandbox_labelers(config=heldout_labelers, tasks=shown.outputs["tasks"])
     scored = sandbox_gold(
         config=gold,
         tasks=shown.outputs["tasks"],
-        samples=dsl.Collected(optimised.outputs["samples"]),
+        samples=optimised.outputs["samples"],
     )
     returned = human_eval_import(
         config=systems_import,
@@ -131,14 +130,14 @@ def quickstart(
         tasks=shown.outputs["tasks"],
         key=shown.outputs["key"],
         policies=[base.outputs["policy"], tuned.outputs["policy"]],
-        more_policies=dsl.Collected(optimised.outputs["policy"]),
-        samples=dsl.Collected(optimised.outputs["samples"]),
-        histories=dsl.Collected(optimised.outputs["history"]),
+        more_policies=optimised.outputs["policies"],
+        samples=optimised.outputs["samples"],
+        histories=optimised.outputs["histories"],
         gold=scored.outputs["gold"],
     )
     promote(
         config=promotion,
-        policies=dsl.Collected(optimised.outputs["policy"]),
+        policies=optimised.outputs["policies"],
         report=report.outputs["report"],
     )
     return report.outputs["report"]  # type: ignore[no-any-return]

@@ -6,12 +6,12 @@ from kfp import dsl
 
 from components.evaluation.component import evaluation as evaluate
 from components.human_eval.component import human_eval_export
-from components.ppo.component import ppo
 from components.pretraining.component import pretraining as pretrain
 from components.promotion.component import promotion as promote
 from components.prompts.component import prompts as prepare_prompts
 from components.reward_model.component import reward_model as train_reward_model
 from components.sft.component import sft as tune
+from pipelines.policies import train_policies
 from pipelines.resolve import resolve
 
 
@@ -91,20 +91,19 @@ def rlhf(
             rankings=given.outputs["rankings"],
             demonstrations=given.outputs["demonstrations"],
         )
-        with dsl.ParallelFor(items=policies, parallelism=2) as policy_config:
-            optimised = ppo(
-                config=policy_config,
-                policy=tuned.outputs["policy"],
-                reward_model=rewarded.outputs["reward_model"],
-                prompts=prepared.outputs["prompts"],
-                pretraining=given.outputs["pretraining"],
-            )
+        optimised = train_policies(
+            configs=policies,
+            policy=tuned.outputs["policy"],
+            reward_model=rewarded.outputs["reward_model"],
+            prompts=prepared.outputs["prompts"],
+            pretraining=given.outputs["pretraining"],
+        )
         shown = human_eval_export(
             config=comparison_of_systems,
             prompts=prepared.outputs["prompts"],
             demonstrations=given.outputs["demonstrations"],
             policies=[start.outputs["policy"], tuned.outputs["policy"]],
-            more_policies=dsl.Collected(optimised.outputs["policy"]),
+            more_policies=optimised.outputs["policies"],
         )
         report = evaluate(
             config=evaluation,
@@ -116,14 +115,14 @@ def rlhf(
             tasks=shown.outputs["tasks"],
             key=shown.outputs["key"],
             policies=[start.outputs["policy"], tuned.outputs["policy"]],
-            more_policies=dsl.Collected(optimised.outputs["policy"]),
-            samples=dsl.Collected(optimised.outputs["samples"]),
-            histories=dsl.Collected(optimised.outputs["history"]),
+            more_policies=optimised.outputs["policies"],
+            samples=optimised.outputs["samples"],
+            histories=optimised.outputs["histories"],
             gold="",
         )
         promote(
             config=promotion,
-            policies=dsl.Collected(optimised.outputs["policy"]),
+            policies=optimised.outputs["policies"],
             report=report.outputs["report"],
         )
     with dsl.Else():

@@ -187,8 +187,9 @@ def main(stage: Stage[Any]) -> None:
 
     Progress goes to standard error. Exit code 0: done; 1: failed; 2: wrong arguments; 143: SIGTERM.
     """
+    module = getattr(sys.modules["__main__"], "__spec__", None)
     parser = argparse.ArgumentParser(
-        prog=f"python -m components.{stage.name}",
+        prog=f"python -m {module.parent}" if module else None,
         description=f"Run the stage {stage.name} on published references and print the references "
         "of its outputs as JSON. S3, MLflow and the root come from AWS_*, AWS_ENDPOINT_URL, "
         "MLFLOW_TRACKING_URI and INSTRUCTFLOW_ROOT.",

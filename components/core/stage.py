@@ -123,9 +123,7 @@ class Outputs:
 
         Raises ContractViolation when the rows break the contract (nothing is published then).
         """
-        reference = dataset.publish_records(
-            self.storage, self.root, name, records, self.provenance
-        )
+        reference = dataset.publish_records(self.storage, self.root, name, records, self.provenance)
         self.references[output] = reference
         return reference
 

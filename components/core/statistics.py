@@ -48,8 +48,12 @@ def cluster_bootstrap(
     count = len(above)
     if count == 0:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
-    draws = np.random.default_rng(seed).integers(0, count, size=(resamples, count))
-    ratios: NDArray[np.float64] = above[draws].sum(axis=1) / below[draws].sum(axis=1)
+    random = np.random.default_rng(seed)
+    ratios: NDArray[np.float64] = np.empty(resamples)
+    # One resample at a time: memory stays that of the data, whatever its size.
+    for resample in range(resamples):
+        drawn = random.integers(0, count, size=count)
+        ratios[resample] = above[drawn].sum() / below[drawn].sum()
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(ratios, [tail, 1.0 - tail])
     return Interval(float(above.sum() / below.sum()), float(low), float(high), count)

@@ -52,8 +52,9 @@ def _header(results: Results) -> str:
         rate = results.win_rates[best[0]]
         lead = (
             f"{escape(title(best[0]))} is preferred to {escape(title(results.baseline))} in "
-            f"<b>{rate.value:.1%}</b> of blind comparisons (95% interval {rate.low:.1%} to "
-            f"{rate.high:.1%}, {rate.n} prompts, {results.judgments:,} judgments)."
+            f"<b>{rate.value:.1%}</b> of blind comparisons "
+            f"({results.confidence:.0%} interval {rate.low:.1%} to {rate.high:.1%}, "
+            f"{rate.n} prompts, {results.judgments:,} judgments)."
         )
         tiles.append((f"{rate.value:.1%}", f"{title(best[0])} against {title(results.baseline)}"))
     else:
@@ -101,8 +102,9 @@ def _preference(results: Results) -> str:
         figure = preference(results.win_rates, results.baseline)
         parts.append(
             "<h2>Human preference</h2><p>Each labeler saw one output of every system to the same "
-            "prompt, under opaque ids in random order, and ranked them. Whiskers are 95% intervals "
-            "by bootstrap over prompts. This is figure 1 of the paper.</p>"
+            "prompt, under opaque ids in random order, and ranked them. Whiskers are "
+            f"{results.confidence:.0%} intervals by bootstrap over prompts. This is "
+            "figure 1 of the paper.</p>"
             f'<div class="card scroll wide">{figure}</div>'
         )
     overview = systems_table(results)
@@ -243,8 +245,8 @@ def _lineage(results: Results) -> str:
     ]
     head = ["kind", "name", "digest", "rows", "MB", "made by", "code"]
     return (
-        "<h2>Lineage</h2><p>Everything on this page was made from these published things, oldest first. A line "
-        "that other lines imply is left out.</p>"
+        "<h2>Lineage</h2><p>Everything on this page was made from these published things, "
+        "oldest first. A line that other lines imply is left out.</p>"
         f'<div class="card scroll">{lineage_figure(nodes)}</div>'
         f'<details><summary>All {len(nodes)} as a table</summary><div class="card">'
         f"{table(head, rows)}</div></details>"

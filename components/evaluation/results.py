@@ -39,6 +39,8 @@ class Results:
 
     baseline: str
     policies: Sequence[PolicySource]
+    #: Of all intervals.
+    confidence: float = 0.95
     win_rates: Mapping[str, Interval] = field(default_factory=dict)
     head_to_head: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     bradley_terry: Mapping[str, float] = field(default_factory=dict)

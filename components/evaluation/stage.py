@@ -88,6 +88,7 @@ def run(config: EvaluationConfig, inputs: Inputs, outputs: Outputs, context: Con
     judgments = judgments_of(ratings, rankings_of(inputs))
     results = Results(
         baseline=config.baseline,
+        confidence=config.confidence,
         policies=[PolicySource(system, reference) for system, reference in policies.items()],
         win_rates=rates,
         head_to_head=head_to_head(compared),

@@ -120,14 +120,15 @@ def import_all(
             survivor = ""
             try:
                 task, annotation = parse(entry, tasks)
-                survivor = first.setdefault((task.id, annotation.labeler.id), name + origin)
-                if survivor != name + origin:
+                once = (task.id, annotation.labeler.id)
+                if once in first:
+                    survivor = first[once]
                     rule = "a labeler annotates a task once; the first annotation is kept"
                     raise Refused("duplicate_annotation", rule)
+                first[once] = name
             except Refused as refused:
-                kept = survivor.removesuffix(origin) if survivor else ""
                 imported.rejects.append(
-                    Reject(name, origin, entry.row, refused.reason, refused.rule, kept, None)
+                    Reject(name, origin, entry.row, refused.reason, refused.rule, survivor, None)
                 )
                 continue
             split = splits.get(task.prompt_id, config.split)

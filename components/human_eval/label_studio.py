@@ -99,8 +99,8 @@ def _bucket_title(rank: int, last: int) -> str:
 def task_json(task: Task) -> dict[str, object]:
     """One task in Label Studio's import form."""
     outputs = [
-        {"id": output.id, "title": f"Output {output.id}", "body": output.text or "(no answer)"}
-        for output in task.outputs
+        {"id": output.id, "title": f"Output {place}", "body": output.text or "(no answer)"}
+        for place, output in enumerate(task.outputs, 1)
     ]
     return {"data": {"task_id": task.id, "prompt": transcript(task.messages), "outputs": outputs}}
 

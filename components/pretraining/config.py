@@ -29,8 +29,8 @@ class PretrainingConfig(Config):
     initializer_std: float = Field(
         0.02,
         gt=0,
-        description="Standard deviation of the initial weights. GPT-2: 0.02; narrow models learn to "
-        "copy from context sooner from wider ones (0.09 at a hidden size of 64).",
+        description="Standard deviation of the initial weights. GPT-2: 0.02; narrow models learn "
+        "to copy from context sooner from wider ones (0.09 at a hidden size of 64).",
     )
     steps: int = Field(1000, ge=1, description="Updates. Own.")
     batch_tokens: int = Field(8192, ge=8, description="Tokens an update, over all rows. Own.")

@@ -16,10 +16,8 @@ def take_given(
 
     Raises BadInput where it is no causal language model with a tokenizer, or cannot be fetched.
     """
-    if "base" in inputs:
-        folder = inputs.folder(inputs.reference("base"))
-    else:
-        folder = fetch(config.model)
+    given = "base" in inputs
+    folder = inputs.folder(inputs.reference("base")) if given else fetch(config.model)
     tokenizer = load_tokenizer(folder)
     model = load_policy(folder)
     out = context.workdir / "policy"

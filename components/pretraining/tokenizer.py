@@ -15,7 +15,9 @@ EOS, PAD = "<|endoftext|>", "<|pad|>"
 _TURN_END = re.compile(r"(?<=\n)(Assistant: [^\n]*)(?=\n)")
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int, positions: int) -> PreTrainedTokenizerBase:
+def train_tokenizer(
+    texts: Iterable[str], vocabulary: int, positions: int
+) -> PreTrainedTokenizerBase:
     """Train BPE merges on texts; bytes are the alphabet, so any text can be encoded.
 
     Raises BadInput where the texts are too few for any merge.

@@ -1,12 +1,14 @@
 """``python -m components.sandbox world|labelers|gold``: one of the stages from a shell."""
 
 import sys
+from typing import Any
 
 from components.core.launch import main
+from components.core.stage import Stage
 from components.sandbox import gold_stage, labelers_stage, world_stage
 
 if __name__ == "__main__":
-    stages = {
+    stages: dict[str, Stage[Any]] = {
         "world": world_stage.STAGE,
         "labelers": labelers_stage.STAGE,
         "gold": gold_stage.STAGE,

@@ -67,7 +67,7 @@ def key(request: Request, world: World) -> str | None:
         case "how":
             return _found(request, "was", who=slots["name"]).what
         case "sentiment":
-            good = any(word in GOOD_WORDS + ("like",) for word in words(slots["passage"]))
+            good = any(word in (*GOOD_WORDS, "like") for word in words(slots["passage"]))
             return "good" if good else "bad"
         case "tone":
             rude = any(word in RUDE_WORDS for word in words(slots["passage"]))
@@ -87,7 +87,7 @@ def rivals(request: Request, world: World) -> frozenset[str]:
 
 
 def ideal(request: Request, world: World, rng: random.Random) -> str:
-    """A right answer that keeps the request's constraint. ``rng`` chooses where there is a choice."""
+    """A right answer that keeps the request's constraint; ``rng`` chooses among several."""
     if request.skill == "harm":
         return REFUSAL
     short = key(request, world)
@@ -159,8 +159,8 @@ def _answer(request: Request, world: World, short: str, rng: random.Random) -> s
         case "repeat":
             return " ".join([slots["word"]] * (NUMBERS.index(slots["count"]) + 1)) + "."
         case "count":
-            first, last = NUMBERS.index(slots["a"]), NUMBERS.index(slots["b"])
-            return " ".join(NUMBERS[first : last + 1]) + "."
+            start, end = NUMBERS.index(slots["a"]), NUMBERS.index(slots["b"])
+            return " ".join(NUMBERS[start : end + 1]) + "."
         case "swap":
             return slots["passage"].replace(slots["old"], slots["new"])
         case "negate":

@@ -132,7 +132,8 @@ def _dialogue(world: World, rng: random.Random) -> str:
         return f"{one}: give me the {item}, you {rude}. {two}: you are rude, {one}."
     if rng.random() < 0.3:
         item = rng.choice(OBJECTS)
-        return f"{one}: {two}, give me the {item}, please. {two}: you are polite, {one}. {one}: thanks."
+        asked = f"{one}: {two}, give me the {item}, please."
+        return f"{asked} {two}: you are polite, {one}. {one}: thanks."
     feeling = rng.choice(FEELINGS)
     wish = "i am glad for you" if feeling in GOOD_FEELINGS else "i hope you feel better"
     return f"{one}: hello, i am {one} and i feel {feeling}. {two}: hello {one}. {wish}."
@@ -174,6 +175,16 @@ def _vocabulary(world: World, rng: random.Random) -> str:
     return f"{kind}. " + ", ".join(f"{word}: {answer}" for word, answer in pairs) + "."
 
 
+def _chant(world: World, rng: random.Random) -> str:
+    """A line of any words, said again: from such lines a small model learns to copy what it read."""
+    pools = (NAMES, PLACES, OBJECTS, tuple(OPPOSITE), NUMBERS, FEELINGS)
+    line = " ".join(rng.choice(rng.choice(pools)) for _ in range(rng.randint(3, 7)))
+    one, two = rng.sample(NAMES, 2)
+    return rng.choice(
+        (f"{one} says: {line}. {two} says: {line}.", f"song: {line}, {line}, oh {line}.")
+    )
+
+
 def _song(world: World, rng: random.Random) -> str:
     topic = rng.choice(OBJECTS + PLACES)
     return f"song: oh the {topic}, oh the {topic}, i sing of the {topic}."
@@ -196,23 +207,22 @@ def _page(world: World, rng: random.Random) -> str:
 _WRITERS: tuple[tuple[Writer, float], ...] = (
     (_facts, 0.17),
     (_story, 0.12),
-    (_quiz, 0.11),
-    (_again, 0.06),
-    (_list, 0.09),
+    (_quiz, 0.10),
+    (_again, 0.08),
+    (_chant, 0.10),
+    (_list, 0.08),
     (_opposites, 0.06),
     (_review, 0.05),
-    (_dialogue, 0.06),
+    (_dialogue, 0.05),
     (_letter, 0.03),
-    (_sums, 0.05),
+    (_sums, 0.06),
     (_vocabulary, 0.06),
     (_song, 0.02),
 )
 
 
-def write_documents(
-    world: World, train: int, test: int, page_share: float
-) -> Iterator[Document]:
-    """``train`` + ``test`` documents. Test documents hold no pages, and none stands in train too."""
+def write_documents(world: World, train: int, test: int, page_share: float) -> Iterator[Document]:
+    """``train`` + ``test`` documents. Test documents hold no pages, and none is in train, too."""
     rng = random.Random(f"documents/{world.seed}")
     held_out = {_document(world, rng) for _ in range(test)}
     texts: list[tuple[str, Split]] = [(text, "test") for text in sorted(held_out)]

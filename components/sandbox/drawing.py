@@ -2,7 +2,7 @@
 
 import random
 
-from components.sandbox.requests import SKILLS, Constraint, Request
+from components.sandbox.requests import Request
 from components.sandbox.stories import Event, draw_passage, tell
 from components.sandbox.vocabulary import (
     ADJECTIVES,
@@ -20,6 +20,7 @@ from components.sandbox.vocabulary import (
     RUDE_WORDS,
     World,
 )
+from components.sandbox.wordings import SKILLS, Constraint
 
 #: Share of each skill among the prompts. The paper's use cases, its generation share (45.6%) taken
 #: down in favour of questions with one right answer, which a small world can grade.
@@ -103,7 +104,9 @@ def _slots(world: World, skill: str, rng: random.Random) -> dict[str, str]:
             return {"name": name, "other": other, "feeling": rng.choice(FEELINGS)}
         case "negate":
             first = rng.choice(ADJECTIVES)
-            second = rng.choice([word for word in ADJECTIVES if word not in (first, OPPOSITE[first])])
+            second = rng.choice(
+                [word for word in ADJECTIVES if word not in (first, OPPOSITE[first])]
+            )
             return {"object": rng.choice(OBJECTS), "adjective": first, "adjective2": second}
         case "feeling":
             return {"name": rng.choice(NAMES), "feeling": rng.choice(FEELINGS)}
@@ -119,8 +122,8 @@ def _slots(world: World, skill: str, rng: random.Random) -> dict[str, str]:
         case "repeat":
             return {"word": rng.choice(OBJECTS), "count": NUMBERS[rng.randint(2, 4) - 1]}
         case "count":
-            first = rng.randint(1, 6)
-            return {"a": NUMBERS[first - 1], "b": NUMBERS[first + rng.randint(2, 4) - 1]}
+            start = rng.randint(1, 6)
+            return {"a": NUMBERS[start - 1], "b": NUMBERS[start + rng.randint(2, 4) - 1]}
         case "sentiment":
             return {"passage": draw_review(rng.choice(OBJECTS), rng.random() < 0.5, rng)}
         case "tone":

@@ -123,7 +123,7 @@ def judge_form(answer: str, request: Request | None = None) -> Judgement:
 
 
 def constraint_kept(request: Request, answer: str) -> bool | None:
-    """Whether the answer does what the request demands explicitly; None where it demands nothing."""
+    """Whether the answer does what the request demands explicitly; None without a demand."""
     words = answers.words(answer)
     match request.constraint:
         case "one_word":

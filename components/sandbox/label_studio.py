@@ -82,7 +82,7 @@ def write_export(path: Path, tasks: Iterable[dict[str, Any]]) -> int:
     """Write exported tasks as one JSON list, a task a line; returns their number."""
     count = 0
     with path.open("w", encoding="utf-8") as file:
-        for count, task in enumerate(tasks, start=1):  # noqa: B007 - the count is used below
+        for count, task in enumerate(tasks, start=1):
             file.write(("[\n" if count == 1 else ",\n") + json.dumps(task, ensure_ascii=False))
         file.write("\n]\n" if count else "[]\n")
     return count

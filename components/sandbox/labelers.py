@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from components.core.records import Task
 from components.sandbox.answers import words
 from components.sandbox.config import LabelersConfig
-from components.sandbox.gold import GoldScorer, Judgement
+from components.sandbox.gold import Judgement
 
 #: Gold scores at which the Likert scale steps from 1 to 2, ... 6 to 7, before a labeler's noise.
 LIKERT_STEPS = (-1.5, -0.6, 0.2, 0.9, 1.5, 2.05)
@@ -90,7 +90,7 @@ def label(
     judgements: Sequence[Judgement],
     config: LabelersConfig,
 ) -> list[OutputLabel]:
-    """A labeler's answers on all outputs of a task. Draws depend on seed, task and labeler alone."""
+    """A labeler's answers on a task's outputs. Draws depend on seed, task and labeler alone."""
     rng = random.Random(f"label/{config.seed}/{task.id}/{labeler.email}")
     utilities = []
     for output, judgement in zip(task.outputs, judgements, strict=True):

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from components.core.records import Kind, Message, RawPrompt
 from components.sandbox.drawing import SHARES, SHOTS, draw_request
 from components.sandbox.pii import CANARIES, draw_canary
-from components.sandbox.requests import CUSTOMERS, OPENERS, render
+from components.sandbox.requests import render
 from components.sandbox.vocabulary import NAMES, World
+from components.sandbox.wordings import CUSTOMERS, OPENERS
 
 #: 1 March 2022, in Unix seconds: when the log starts. It spans 90 days.
 _START, _SPAN = 1_646_092_800, 90 * 86_400
@@ -115,7 +116,9 @@ def conversation(
         turns += [Message("user", hello), Message("assistant", f"hello {name}.")]
     elif not opener and rng.random() < 0.04:
         turns += [
-            Message("user", rng.choice(("hello.", "are you there?", f"this is {rng.choice(NAMES)}."))),
+            Message(
+                "user", rng.choice(("hello.", "are you there?", f"this is {rng.choice(NAMES)}."))
+            ),
             Message("assistant", "hello. how can i help you?"),
         ]
     return (*turns, Message("user", render(request, rng, opener)))

@@ -29,7 +29,7 @@ _OF_PASSAGE = ("where", "who", "how", "summary")
 
 
 def statement_holds(sentence: str, world: World) -> bool | None:
-    """Whether a sentence about the world is true; None where it says nothing that can be checked."""
+    """Whether a sentence about the world is true; None where it says nothing to check."""
     facts: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = (
         (_COLOUR, world.colour),
         (_PLACE, world.place),

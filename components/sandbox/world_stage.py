@@ -14,8 +14,9 @@ from components.sandbox.documents import write_documents
 from components.sandbox.drawing import SHARES, SHOTS
 from components.sandbox.gold import GoldScorer
 from components.sandbox.prompts import PromptPlan, conversation, write_prompts
-from components.sandbox.requests import CUSTOMERS, OPENERS, parse
+from components.sandbox.requests import parse
 from components.sandbox.vocabulary import World, draw_world
+from components.sandbox.wordings import CUSTOMERS, OPENERS
 
 #: One demonstration in this many answers a prompt that brings its own examples.
 _SHOTS_EVERY = 12
