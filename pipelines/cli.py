@@ -98,19 +98,37 @@ def publish(
         typer.Option("--map", "-m", help="field=column, or field:=constant."),
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", "-f", help="plain, or a known layout (see --help).")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="plain, prompts-chat, prompt-completion, self-instruct or oasst-trees.",
+        ),
     ] = "plain",
+    append_to: Annotated[
+        str, typer.Option("--append-to", help="A published dataset whose rows come first.")
+    ] = "",
 ) -> None:
-    """Check rows from files against a dataset's contract and publish them to S3."""
+    """Check rows from files against a dataset's contract and publish them to S3.
+
+    DATASET may also be "labels": then the files are Label Studio's JSON exports, published as they
+    are for the feedback pipeline, which reads them strictly.
+    """
     from components.core.launch import root_from_environment
+    from components.core.references import resolve
     from components.core.storage import Storage
     from pipelines import local
+    from pipelines.labels import publish_labels
     from pipelines.publish import publish_file, show_result
 
     with local.services():
-        storage = Storage.from_environment()
+        storage, root = Storage.from_environment(), root_from_environment()
+        if dataset == "labels":
+            out.print(publish_labels(storage, root, files), soft_wrap=True, highlight=False)
+            return
+        earlier = resolve(storage, root, append_to) if append_to else ""
         result = publish_file(
-            storage, root_from_environment(), dataset, files, mapping or [], form=form
+            storage, root, dataset, files, mapping or [], form=form, append_to=earlier
         )
     show_result(result, out)
 

@@ -30,6 +30,9 @@ PAPER = {
     "accuracy_heldout_labelers": "0.696 ± 0.009",
 }
 
+#: Whose first and last losses the summary shows, by work label.
+LOSSES = {"pretraining": "pretraining.base", "sft": "sft"}
+
 
 def write(folder: Path, name: str, config: PipelineConfig, run: Run) -> dict[str, Any]:
     """Gather a run's figures and write ``summary.json`` and ``report.html`` into ``folder``."""
@@ -94,10 +97,17 @@ def gather(
             },
         },
     }
+    losses = {stage: _ends(by_stage.get(label, {})) for stage, label in LOSSES.items()}
+    summary["losses"] = {stage: ends for stage, ends in losses.items() if ends}
     exported = [f["tasks"] for label, f in by_stage.items() if "tasks" in f and "export" in label]
     if exported:
         summary["tasks_exported"] = int(sum(exported))
     return summary
+
+
+def _ends(figures: Mapping[str, float]) -> list[float]:
+    """First and last training loss of a stage."""
+    return [figures[name] for name in ("first_loss", "loss") if name in figures]
 
 
 def _pick(figures: Mapping[str, float], *names: str) -> dict[str, float | None]:

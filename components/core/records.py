@@ -239,7 +239,7 @@ class Sample(Record):
 
 @dataclass(frozen=True, slots=True)
 class Score(Record):
-    """A gold score that only a simulated world can give. ``subject`` is an output's or sample's id."""
+    """A gold score of a simulated world. ``subject`` is an output's or sample's id."""
 
     subject: str
     score: float

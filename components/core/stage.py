@@ -35,8 +35,8 @@ class Stage(Generic[C]):
 
     def label(self, config: C) -> str:
         """What tells apart two steps of one stage in a run: ``ppo.ppo_ptx``, ``sft``."""
-        for field in ("system", "purpose", "group"):
-            value = getattr(config, field, self.name)
+        for name in ("system", "purpose", "group"):
+            value = getattr(config, name, self.name)
             if value != self.name:
                 return f"{self.name}.{value}"
         return self.name
@@ -108,7 +108,7 @@ class Inputs:
 
 @dataclass
 class Outputs:
-    """Where a stage publishes. Lineage (parents, code, config, run) is written by ``provenance``."""
+    """Where a stage publishes; ``provenance`` is the lineage that every manifest gets."""
 
     storage: Storage
     root: str

@@ -176,7 +176,7 @@ def _vocabulary(world: World, rng: random.Random) -> str:
 
 
 def _chant(world: World, rng: random.Random) -> str:
-    """A line of any words, said again: from such lines a small model learns to copy what it read."""
+    """A line of any words, said again: it teaches a small model to copy what it read."""
     pools = (NAMES, PLACES, OBJECTS, tuple(OPPOSITE), NUMBERS, FEELINGS)
     line = " ".join(rng.choice(rng.choice(pools)) for _ in range(rng.randint(3, 7)))
     one, two = rng.sample(NAMES, 2)

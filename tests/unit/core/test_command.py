@@ -80,7 +80,7 @@ def test_the_command_says_what_is_wrong(
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_sigterm_is_recorded_within_half_a_second(storage: Storage, root: str, client: Any) -> None:
+def test_sigterm_is_recorded(storage: Storage, root: str, client: Any) -> None:
     with command("--config", '{"steps": 500, "period": 5, "pause": 0.05}') as process:
         wait_for(process, "saved 10")
         process.send_signal(signal.SIGTERM)

@@ -1,0 +1,104 @@
+"""``python -m pipelines.real FOLDER``: publish public data from a folder, then run ``rlhf`` on it.
+
+The README shows the same as single commands, for files of one's own.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from components.core.errors import UserError
+from components.core.storage import Storage
+from data_contracts.errors import ContractError
+from pipelines import catalogue, local, summary
+from pipelines.profile import load
+from pipelines.publish import publish_file, show_result
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the folder and the dataset that it becomes part of."""
+
+    dataset: str
+    file: str
+    form: str
+    mapping: tuple[str, ...] = ()
+    #: The dataset already holds rows of an earlier source.
+    appends: bool = False
+
+
+SOURCES = (
+    Source("raw_prompts", "prompts_chat/submission_log.jsonl", "prompts-chat"),
+    Source(
+        "raw_prompts",
+        "self_instruct/user_oriented_instructions.jsonl",
+        "self-instruct",
+        appends=True,
+    ),
+    Source("demonstrations", "self_instruct/seed_tasks.jsonl", "self-instruct"),
+    Source("rankings", "oasst_trees/en_100_tree.jsonl", "oasst-trees"),
+    Source("pretraining", "t0_50k/t0_50k.jsonl.gz", "prompt-completion"),
+)
+
+
+def publish(folder: Path, root: str, console: Console) -> dict[str, str]:
+    """Publish all sources; references by dataset. Raises UserError for a file that is not there."""
+    storage = Storage.from_environment()
+    references: dict[str, str] = {}
+    for source in SOURCES:
+        result = publish_file(
+            storage,
+            root,
+            source.dataset,
+            [folder / source.file],
+            source.mapping,
+            form=source.form,
+            append_to=references.get(source.dataset, "") if source.appends else "",
+        )
+        show_result(result, console)
+        references[source.dataset] = result.reference
+    return references
+
+
+def run(folder: Path, settings: list[str], console: Console) -> dict[str, Any]:
+    """Publish and run; returns the summary that was written."""
+    config = load("real", settings)
+    entry = catalogue.find("rlhf")
+    with local.services() as environment:
+        references = publish(folder, environment["INSTRUCTFLOW_ROOT"], console)
+        inputs = {
+            "raw_prompts": references["raw_prompts"],
+            "demonstrations": references["demonstrations"],
+            "documents": references["pretraining"],
+            "rankings": references["rankings"],
+        }
+        arguments = catalogue.arguments(entry, config, [f"{k}={v}" for k, v in inputs.items()])
+        finished = local.run_pipeline("real", entry.pipeline(), arguments, console)
+        written = summary.write(local.STATE / "real", "real", config, finished)
+    summary.show(written, console)
+    console.print_json(json.dumps({"losses": written["losses"]}))
+    return written
+
+
+def command(
+    folder: Path = typer.Argument(help="Folder that holds the public data."),  # noqa: B008
+    settings: list[str] = typer.Option(  # noqa: B008
+        [], "--set", "-s", help="One override, as in --set ppo.iterations=20."
+    ),
+) -> None:
+    """Publish public data from FOLDER and run the loop on it."""
+    console = Console()
+    try:
+        run(folder, settings, console)
+    except (UserError, ContractError) as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    typer.run(command)
