@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -122,6 +123,8 @@ def run_pipeline(
         enable_caching=True,
     )
     log = folder / "log.txt"
+    # Bound to the terminal now: while steps run, stdout is the view itself.
+    console.file = sys.stdout
     started = time.monotonic()
     error: Exception | None = None
     with open_log(log) as stream, View(stream, console) as view:

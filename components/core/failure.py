@@ -5,6 +5,10 @@ may hold text of prompts, so they stay in the step's own log.
 """
 
 import datetime
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from components.core.config import canonical_json
@@ -50,6 +54,23 @@ def record(storage: Storage, root: str, run: str, label: str, error: BaseExcepti
         storage.put_bytes(place(root, run, label), canonical_json(failure).encode("utf-8"))
     except UserError as problem:
         print(f"the failure could not be recorded: {without_secrets(str(problem))}", flush=True)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM as an exception inside, so that a terminated step still says so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _place(error: BaseException) -> str:

@@ -14,13 +14,10 @@ import json
 import math
 import os
 import re
-import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,12 +27,12 @@ from components.core.config import Config, canonical_json, flatten, sha256_hex
 from components.core.dataset import Provenance, open_manifest, resolve
 from components.core.errors import UserError
 from components.core.manifest import Kind
-from components.core.memory import peak_memory
+from components.core.memory import lasting, peak_memory
 from components.core.progress import Progress
 from components.core.scrub import without_secrets
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.storage import Storage
-from components.core.tracking import Status, Tracker, open_tracker
+from components.core.tracking import Status, Tracker, load_client, open_tracker
 from components.core.version import code_version, git_commit
 
 References = Mapping[str, str | Sequence[str]]
@@ -92,7 +89,7 @@ def run_stage(
     tracker = open_tracker(run, label, key, artifacts=f"{root}/mlflow")
     try:
         with (
-            _signals(),
+            failure.terminable(),
             tempfile.TemporaryDirectory(prefix="instructflow-") as scratch,
         ):
             workdir = Path(scratch)
@@ -140,7 +137,9 @@ def run_component(
     The artifacts are files for people; their ``uri`` is left alone (facts of KFP's launcher: a
     foreign URI fails the step after it ran). Returns references by output name.
     """
-    stage: Stage[Any] = importlib.import_module(module).STAGE
+    with lasting():
+        stage: Stage[Any] = importlib.import_module(module).STAGE
+        load_client()
     try:
         outputs = run_stage(stage, config, references)
     except UserError as error:
@@ -272,20 +271,3 @@ def _say_error(stage: str, error: UserError) -> None:
     """The one line that the local view and a pod's log show."""
     text = " | ".join(f"{stage}: {error}".splitlines())
     print(f"error: {without_secrets(text)}", flush=True)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM as an exception inside, so that a terminated step still says so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(*_: object) -> None:
-        raise failure.Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

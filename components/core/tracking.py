@@ -63,7 +63,7 @@ def open_tracker(
             database; a server decides that itself.
         period: seconds between two deliveries: what a crash can lose.
     """
-    client = _import_client()
+    client = load_client()
     location = "" if _is_server(_uri()) else artifacts
 
     def connect() -> RunSink:
@@ -76,13 +76,13 @@ def open_tracker(
 def parent_run_id(run: str) -> str | None:
     """The id of the MLflow run of a pipeline run, or None. Raises TrackingError."""
     with _as_user_error():
-        return run_tree.find_parent(_import_client()(), run)
+        return run_tree.find_parent(load_client()(), run)
 
 
 def end_pipeline(run: str, status: Status) -> None:
     """Mark the MLflow run of a pipeline run as ended. Raises TrackingError."""
     with _as_user_error():
-        client = _import_client()()
+        client = load_client()()
         if parent := run_tree.find_parent(client, run):
             client.set_terminated(parent, status)
 
@@ -113,7 +113,7 @@ def register_policy(
     tags = {key: str(value) for key, value in evidence.items()}
     tags |= {"reference": reference, "sha256": parsed.digest}
     with _as_user_error():
-        client = _import_client()()
+        client = load_client()()
         run_tree.unless_there(lambda: client.create_registered_model(name))
         known = [
             int(version.version)
@@ -243,9 +243,10 @@ class MlflowSink:
         return max(int(point.step) for point in self._client.get_metric_history(run, key))
 
 
-def _import_client() -> Callable[[], Any]:
+def load_client() -> Callable[[], Any]:
     """What makes an MlflowClient. Imports now: a thread's imports could meet the stage's."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     # A server that is away is tried again by the delivery; mlflow's own retries take minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
