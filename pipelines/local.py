@@ -110,6 +110,7 @@ def run_pipeline(
     """
     from kfp import local
 
+    from components.core.tracking import end_pipeline
     from components.core.version import code_version
 
     folder = STATE / name
@@ -137,6 +138,8 @@ def run_pipeline(
     run.total += time.monotonic() - started
     run.status = "failed" if error else "succeeded"
     _keep(folder, run)
+    with contextlib.suppress(UserError):  # a store that is down does not undo the run
+        end_pipeline(run.id, "FAILED" if error else "FINISHED")
     if error is not None:
         reason = view.failures[-1] if view.failures else f"{type(error).__name__}: {error}"
         raise RunFailed(f"{reason}\nThe log is {log}; run the same command again to go on.")

@@ -32,6 +32,12 @@ class PretrainingConfig(Config):
         description="Standard deviation of the initial weights. GPT-2: 0.02; narrow models learn "
         "to copy from context sooner from wider ones (0.09 at a hidden size of 64).",
     )
+    start: Literal["gpt2", "copying"] = Field(
+        "gpt2",
+        description="Initial weights. copying: positions as sinusoids, attention passes on what it "
+        "attends to; narrow models then learn in-context copying at once. Own; see "
+        "initialisation.py.",
+    )
     steps: int = Field(1000, ge=1, description="Updates. Own.")
     batch_tokens: int = Field(8192, ge=8, description="Tokens an update, over all rows. Own.")
     short_share: float = Field(

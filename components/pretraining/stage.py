@@ -10,6 +10,7 @@ from components.core.records import Document
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.pretraining.config import PretrainingConfig
 from components.pretraining.given import take_given
+from components.pretraining.initialisation import start_copying
 from components.pretraining.tokenizer import encode_documents, train_tokenizer
 from components.pretraining.training import document_loss, train_language_model
 
@@ -41,7 +42,11 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         pad_id=tokenizer.pad_token_id,
         initializer_range=config.initializer_std,
         generator=stream(config.seed, "pretraining", "weights"),
-    ).to(device())
+    )
+    if config.start == "copying":
+        generator = stream(config.seed, "pretraining", "start")
+        start_copying(model, config.initializer_std, generator)
+    model.to(device())
 
     # 3. Train.
     def report(done: int, total: int, loss: float) -> None:

@@ -205,16 +205,16 @@ def _page(world: World, rng: random.Random) -> str:
 
 
 _WRITERS: tuple[tuple[Writer, float], ...] = (
-    (_facts, 0.17),
+    (_facts, 0.19),
     (_story, 0.12),
-    (_quiz, 0.10),
+    (_quiz, 0.12),
     (_again, 0.08),
-    (_chant, 0.10),
+    (_chant, 0.05),
     (_list, 0.08),
     (_opposites, 0.06),
     (_review, 0.05),
     (_dialogue, 0.05),
-    (_letter, 0.03),
+    (_letter, 0.04),
     (_sums, 0.06),
     (_vocabulary, 0.06),
     (_song, 0.02),
