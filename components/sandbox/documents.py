@@ -185,6 +185,21 @@ def _chant(world: World, rng: random.Random) -> str:
     )
 
 
+def _exercises(world: World, rng: random.Random) -> str:
+    """A page of a schoolbook: questions, each with its answer in full behind it."""
+    lines = []
+    for _ in range(rng.randint(2, 3)):
+        skill = rng.choices(tuple(_SCHOOL), tuple(_SCHOOL.values()))[0]
+        request = draw_request(world, skill, rng, constraint_rate=0.0)
+        answer = answers.ideal(request, world, rng)
+        if skill == "recall":
+            name = request.slots["name"]
+            lines.append(f"i am {name}. {render(request, rng)} {answer}")
+        else:
+            lines.append(f"{render(request, rng)} {answer}")
+    return " ".join(lines)
+
+
 def _song(world: World, rng: random.Random) -> str:
     topic = rng.choice(OBJECTS + PLACES)
     return f"song: oh the {topic}, oh the {topic}, i sing of the {topic}."
@@ -204,19 +219,22 @@ def _page(world: World, rng: random.Random) -> str:
     return "\n".join(turns)
 
 
+_SCHOOL = {skill: share for skill, share in SHARES.items() if skill not in ("harm", "feeling")}
+
 _WRITERS: tuple[tuple[Writer, float], ...] = (
-    (_facts, 0.19),
-    (_story, 0.12),
-    (_quiz, 0.12),
-    (_again, 0.08),
+    (_exercises, 0.30),
+    (_facts, 0.15),
+    (_story, 0.08),
+    (_quiz, 0.08),
+    (_again, 0.05),
     (_chant, 0.05),
-    (_list, 0.08),
-    (_opposites, 0.06),
-    (_review, 0.05),
+    (_list, 0.05),
+    (_opposites, 0.05),
+    (_review, 0.03),
     (_dialogue, 0.05),
-    (_letter, 0.04),
-    (_sums, 0.06),
-    (_vocabulary, 0.06),
+    (_letter, 0.03),
+    (_sums, 0.04),
+    (_vocabulary, 0.04),
     (_song, 0.02),
 )
 
