@@ -40,6 +40,11 @@ def run(config: SftConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         validation_fraction=config.validation_fraction,
         seed=config.seed,
     )
+    if config.pretraining_mix > 0 and not rows.documents:
+        raise BadInput(
+            "pretraining: no document with split train, but sft.pretraining_mix is "
+            f"{config.pretraining_mix}; expected at least one of two tokens or more"
+        )
 
     # 3. Train.
     def report(done: int, total: int, figures: dict[str, float]) -> None:
