@@ -6,8 +6,10 @@ Legend: B rows, T tokens, H hidden size, V vocabulary.
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
@@ -62,10 +64,12 @@ def new_gpt2(
 def load_policy(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """A causal language model from a folder, in evaluation mode, in float32 unless told otherwise.
 
-    Raises BadInput where the folder holds none, or its logits are not a linear map of its last
-    hidden states (such models cannot be projected at response positions only).
+    Raises BadInput where the folder holds none or not all of its weights, or its logits are not a
+    linear map of its last hidden states (such models cannot be projected at response positions
+    only).
     """
-    model = _load(AutoModelForCausalLM, folder, dtype)
+    model, missing = _load(AutoModelForCausalLM, folder, dtype)
+    _check_whole(folder, missing)
     probe = torch.arange(4)[None, :] % model.config.vocab_size
     with torch.no_grad():
         whole = model(input_ids=probe).logits
@@ -95,7 +99,8 @@ def reward_from_policy(folder: Path, generator: torch.Generator) -> PreTrainedMo
     The head starts at std 1/sqrt(H + 1) with bias 0 (Stiennon et al. 2020), the score of a row is
     read at its last token, and ``config.reward_bias`` is added to it.
     """
-    model = _load(AutoModelForSequenceClassification, folder, torch.float32, num_labels=1)
+    model, missing = _load(AutoModelForSequenceClassification, folder, torch.float32, num_labels=1)
+    _check_whole(folder, {name for name in missing if not name.startswith("score.")})
     head = _head(model)
     deviation = 1.0 / (head.in_features + 1) ** 0.5
     with torch.no_grad():
@@ -116,11 +121,12 @@ def load_reward_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTr
 
     Raises BadInput where its ``config.json`` names no ``reward_bias``: it is not a reward model.
     """
-    model = _load(AutoModelForSequenceClassification, folder, dtype)
+    model, missing = _load(AutoModelForSequenceClassification, folder, dtype)
     if not isinstance(getattr(model.config, "reward_bias", None), float | int):
         raise BadInput(f"{folder}/config.json: reward_bias is missing; expected a reward model")
     if model.config.num_labels != 1:
         raise BadInput(f"{folder}/config.json: num_labels is {model.config.num_labels}, expected 1")
+    _check_whole(folder, missing)
     return model
 
 
@@ -219,17 +225,29 @@ def _head(model: PreTrainedModel) -> nn.Linear:
     return head
 
 
-def _load(loader: type, folder: Path, dtype: torch.dtype, **options: int) -> PreTrainedModel:
+def _load(
+    loader: type, folder: Path, dtype: torch.dtype, **options: int
+) -> tuple[PreTrainedModel, set[str]]:
+    """A model, and the names of its weights that the files lack: those are drawn at random."""
     if not (folder / "config.json").is_file():
         raise BadInput(f"{folder}: no config.json; expected a Hugging Face model folder")
-    load: Callable[..., PreTrainedModel] = loader.from_pretrained  # type: ignore[attr-defined]
+    load: Callable[..., tuple[PreTrainedModel, dict[str, Any]]]
+    load = loader.from_pretrained  # type: ignore[attr-defined]
     try:
         with _quiet():
-            model = load(folder, dtype=dtype, **options)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+            model, report = load(folder, dtype=dtype, output_loading_info=True, **options)
+    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise BadInput(f"{folder}: the model cannot be loaded: {error}") from error
     model.eval()
-    return model
+    return model, set(report["missing_keys"])
+
+
+def _check_whole(folder: Path, missing: set[str]) -> None:
+    if missing:
+        raise BadInput(
+            f"{folder}: {len(missing)} weights of the model in config.json are in no file, the "
+            f"first is {min(missing)}"
+        )
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from components.core.tokens import DEFAULT_CHAT_TEMPLATE
 
 EOS, PAD = "<|endoftext|>", "<|pad|>"
 #: Where an assistant's turn ends inside a document that has the chat template's form.
-_TURN_END = re.compile(r"(?<=\n)(Assistant: [^\n]*)(?=\n)")
+_TURN_END = re.compile(r"(?<=\n)Assistant: [^\n]*(?=\n)")
 
 
 def train_tokenizer(
@@ -51,7 +51,7 @@ def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -
     The chat template has EOS there, too: so a base model knows a conversation when it reads one. A
     document's own "<|endoftext|>" is text, not an end.
     """
-    parts = [_TURN_END.sub("\\1\0", text).split("\0") for text in texts]
+    parts = [_cut(text) for text in texts]
     flat = [part for document in parts for part in document]
     if not flat:
         return []
@@ -60,3 +60,9 @@ def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -
     )
     eos = tokenizer.eos_token_id
     return [[id_ for _ in document for id_ in (*next(encoded), eos)] for document in parts]
+
+
+def _cut(text: str) -> list[str]:
+    """The text in pieces that end where an assistant's turn does; together they are the text."""
+    ends = [match.end() for match in _TURN_END.finditer(text)]
+    return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]

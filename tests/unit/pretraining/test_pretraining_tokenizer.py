@@ -1,0 +1,89 @@
+"""The tokenizer: any text comes back; conversations look as the chat template writes them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.core.errors import BadInput
+from components.core.records import Message
+from components.core.tokens import encode_prompt, encode_response, load_tokenizer
+from components.pretraining.tokenizer import EOS, encode_documents, train_tokenizer
+
+TEXTS = ["the fig is red. the fig is at the lake.", "Human: a fig?\nAssistant: the fig is red."]
+TOKENIZER = train_tokenizer(TEXTS, vocabulary=300, positions=32)
+ID = TOKENIZER.eos_token_id
+TURN = st.from_regex(r"[a-z][a-z ,]{0,20}[a-z.?]", fullmatch=True)
+
+
+@settings(max_examples=150)
+@given(st.text())
+def test_any_text_comes_back_and_its_only_eos_is_the_last(text: str) -> None:
+    (ids,) = encode_documents(TOKENIZER, [text.replace("Assistant: ", "")])
+    assert (ids[-1], ids.count(ID)) == (ID, 1)
+    assert TOKENIZER.decode(ids[:-1]) == text.replace("Assistant: ", "")
+
+
+def test_an_end_that_is_spelled_out_is_text() -> None:
+    (ids,) = encode_documents(TOKENIZER, [f"a fig{EOS}a pear<|pad|>"])
+    assert ids.count(ID) == 1
+    assert TOKENIZER.pad_token_id not in ids
+
+
+@settings(max_examples=100)
+@given(st.lists(TURN, min_size=2, max_size=6).map(lambda turns: turns[: len(turns) // 2 * 2]))
+def test_a_transcript_is_tokenized_as_the_chat_template_writes_it(turns: list[str]) -> None:
+    """So what pretraining reads is what tuning and sampling will show the model."""
+    lines = [
+        f"{'Human' if place % 2 == 0 else 'Assistant'}: {turn}" for place, turn in enumerate(turns)
+    ]
+    (ids,) = encode_documents(TOKENIZER, ["\n".join(lines)])
+    messages = [
+        Message("user" if place % 2 == 0 else "assistant", turn) for place, turn in enumerate(turns)
+    ]
+    assert ids == encode_prompt(TOKENIZER, messages[:-1]) + encode_response(TOKENIZER, turns[-1])
+    assert ids.count(ID) == len(turns) // 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no Assistant: here\nat all", "Assistant: first line, nothing before", "a\0b", "\nAssistant:"],
+)
+def test_what_is_no_assistants_turn_does_not_end(text: str) -> None:
+    (ids,) = encode_documents(TOKENIZER, [text])
+    assert ids.count(ID) == 1
+    assert TOKENIZER.decode(ids[:-1]) == text
+
+
+def test_documents_are_encoded_each_for_itself() -> None:
+    assert encode_documents(TOKENIZER, []) == []
+    both = encode_documents(TOKENIZER, TEXTS)
+    assert both == [encode_documents(TOKENIZER, [text])[0] for text in TEXTS]
+
+
+def test_it_has_the_size_and_the_limit_that_were_asked_for() -> None:
+    large = train_tokenizer([" ".join(f"word{n} and" for n in range(400))], 400, 64)
+    assert len(large) == 400
+    assert large.model_max_length == 64
+    # Few texts hold few pairs: never more than was asked for, never less than the bytes.
+    assert 258 < len(TOKENIZER) <= 300
+    assert "Ġfig" in TOKENIZER.get_vocab()  # a word that comes often is one token
+
+
+def test_it_is_a_function_of_its_texts() -> None:
+    assert train_tokenizer(TEXTS, 300, 32).get_vocab() == TOKENIZER.get_vocab()
+
+
+@pytest.mark.parametrize("texts", [[], ["a"], ["", " "]])
+def test_texts_that_are_none_are_named(texts: list[str]) -> None:
+    with pytest.raises(BadInput, match="documents: no two characters come together twice"):
+        train_tokenizer(texts, 300, 32)
+
+
+def test_it_comes_back_from_a_folder(tmp_path: Path) -> None:
+    TOKENIZER.save_pretrained(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.chat_template == TOKENIZER.chat_template
+    assert (loaded.eos_token, loaded.pad_token) == (EOS, "<|pad|>")
+    assert encode_documents(loaded, TEXTS) == encode_documents(TOKENIZER, TEXTS)
