@@ -110,6 +110,8 @@ def replace_tie(tie: float) -> LabelersConfig:
         ([2.8, 3.0, 2.9], 0.15, [2, 1, 1]),
         ([2.8, 3.0, 2.9, 2.7], 0.15, [2, 1, 1, 2]),
         ([1.0, 1.0, 1.0], 0.15, [1, 1, 1]),
+        # Exactly as far apart as a tie is wide: no tie.
+        ([1.0, 0.75], 0.25, [1, 2]),
         ([0.5], 0.15, [1]),
     ],
 )
@@ -151,6 +153,14 @@ def test_likert_follows_the_gold_score_whoever_rates() -> None:
         means = [mean(labeler, score) for score in (-1.0, 0.0, 1.0, 2.0)]
         assert means == sorted(means)
         assert means[-1] - means[0] > 2
+
+
+def test_likert_is_on_the_scale_of_the_gold_score() -> None:
+    """A labeler so sharp that noise is nothing rates by the gold score alone."""
+    sharp = replace(SOMEBODY, severity=1000.0)
+    for score in (-1.0, 0.0, 0.5, 1.2, 1.8, 2.5):
+        (seen, _) = label(sharp, task(0, ("a.", "b.")), [worth(score), FINE], PLAIN)
+        assert seen.likert == likert(score)
 
 
 @pytest.mark.parametrize(
