@@ -57,7 +57,6 @@ def run(
         finished = local.run_pipeline(name, entry.pipeline(), arguments, out, fresh)
         written = summary.write(local.STATE / name, name, config, finished)
     summary.show(written, out)
-    out.print(f"MLflow: `make ui` (or `instructflow ui`), run {written['mlflow_run_id']}")
 
 
 @app.command("compile")
@@ -167,15 +166,12 @@ def ui(
 
 
 def main() -> None:
-    """Entry point: user errors are a message and exit code 2, an interrupt is 130."""
+    """Entry point: user errors are a message and exit code 2; Typer makes 130 of an interrupt."""
     try:
         app()
     except (UserError, ContractError) as error:
         err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,14 @@ steps are told by the same standard variables. Finished steps of an unfinished r
 again: KFP's local cache is kept per run, and a run is taken up by its fingerprint.
 """
 
+import builtins
 import contextlib
-import json
 import logging
 import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,11 @@ from rich.console import Console
 
 from components.core.config import canonical_json, sha256_hex
 from components.core.errors import UserError
-from pipelines.view import View, open_log
+from components.core.failure import Terminated
+from pipelines import runs
+from pipelines.interruption import interruptible
+from pipelines.runs import Run
+from pipelines.view import Finished, View, open_log
 
 STATE = Path(".instructflow")
 BUCKET = "instructflow"
@@ -29,21 +32,6 @@ BUCKET = "instructflow"
 
 class RunFailed(UserError):
     """A step of a pipeline failed; says which and why, and where the log is."""
-
-
-@dataclass
-class Run:
-    """One pipeline run as kept in ``run.json``."""
-
-    id: str
-    fingerprint: str
-    status: str = "running"
-    #: Wall seconds of each step, also of those that an earlier attempt finished.
-    seconds: dict[str, float] = field(default_factory=dict)
-    #: Wall seconds of the attempts, added up.
-    total: float = 0.0
-    #: Reference of the report, once there is one.
-    report: str = ""
 
 
 @contextlib.contextmanager
@@ -69,19 +57,11 @@ def services() -> Iterator[dict[str, str]]:
             wanted["MLFLOW_TRACKING_URI"] = f"sqlite:///{database}"
         wanted.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         wanted.setdefault("INSTRUCTFLOW_ROOT", found.get("INSTRUCTFLOW_ROOT", f"s3://{BUCKET}"))
-        old = {name: os.environ.get(name) for name in wanted}
-        os.environ.update(wanted)
-        try:
-            from components.core.storage import Storage
+        stack.enter_context(_exported(wanted))
+        from components.core.storage import Storage
 
-            Storage.from_environment().ensure_bucket(bucket_of(wanted["INSTRUCTFLOW_ROOT"]))
-            yield wanted
-        finally:
-            for name, value in old.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+        Storage.from_environment().ensure_bucket(bucket_of(wanted["INSTRUCTFLOW_ROOT"]))
+        yield wanted
 
 
 def bucket_of(root: str) -> str:
@@ -107,63 +87,108 @@ def run_pipeline(
 
     Raises:
         RunFailed: a step failed.
+        AlreadyRunning: another process runs it in this folder.
     """
-    from kfp import local
-
-    from components.core.tracking import end_pipeline
     from components.core.version import code_version
 
     folder = STATE / name
     fingerprint = sha256_hex(canonical_json([name, dict(arguments), code_version()]))
-    run = _take_up(folder, fingerprint, fresh)
-    os.environ["INSTRUCTFLOW_RUN_ID"] = run.id
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    with runs.alone(folder):
+        kept = runs.read(folder)
+        run = runs.take_up(folder, fingerprint, fresh)
+        runs.keep(folder, run)
+        _announce(run, kept, folder, console)
+        try:
+            error = _attempt(run, folder, pipeline, arguments, console)
+        except (KeyboardInterrupt, Terminated):
+            run.status = "interrupted"
+            _conclude(run, folder)
+            console.print("interrupted; the same command goes on from here", soft_wrap=True)
+            raise
+        run.status = "failed" if error else "succeeded"
+        _conclude(run, folder)
+    if error:
+        raise RunFailed(
+            f"{error}\nThe log is {folder / 'log.txt'}; run the same command again to go on."
+        )
+    return run
+
+
+def _announce(run: Run, kept: Run | None, folder: Path, console: Console) -> None:
+    text = f"run {run.id}, log {folder / 'log.txt'}"
+    if run.steps:
+        text += f"; goes on after {len(run.steps)} finished steps"
+    elif kept and kept.status != "succeeded" and kept.id != run.id:
+        text += f"; starts anew, as code or settings are not those of {kept.id}"
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _attempt(
+    run: Run,
+    folder: Path,
+    pipeline: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    console: Console,
+) -> str:
+    """Run what is left to do; says what went wrong, "" where nothing did."""
+    from kfp import local
+
     local.init(
         local.SubprocessRunner(use_venv=False),
         pipeline_root=str(folder / "kfp" / run.id),
         enable_caching=True,
     )
-    log = folder / "log.txt"
     # Bound to the terminal now: while steps run, stdout is the view itself.
     console.file = sys.stdout
-    started = time.monotonic()
-    error: Exception | None = None
-    with open_log(log) as stream, View(stream, console) as view:
-        with contextlib.redirect_stdout(view), _quiet_kfp(view):
-            try:
-                run.report = pipeline(**arguments).output
-            except Exception as caught:  # kfp raises bare RuntimeErrors for failed tasks
-                error = caught
-        run.seconds |= {s.label: s.seconds for s in view.steps.values() if s.state == "done"}
-    run.total += time.monotonic() - started
-    run.status = "failed" if error else "succeeded"
-    _keep(folder, run)
+    started, before = time.monotonic(), run.total
+
+    def on_done(step: Finished) -> None:
+        run.steps = [other for other in run.steps if other.label != step.label] + [step]
+        run.total = before + time.monotonic() - started
+        runs.keep(folder, run)
+
+    variables = {"INSTRUCTFLOW_RUN_ID": run.id, "PYTHONUNBUFFERED": "1"}
+    with (
+        _exported(variables),
+        open_log(folder / "log.txt") as log,
+        interruptible(),
+        View(log, console, earlier=tuple(run.steps), on_done=on_done) as view,
+        contextlib.redirect_stdout(view),
+        _quiet_kfp(view),
+    ):
+        try:
+            run.report = pipeline(**arguments).output
+        except Exception as caught:  # kfp raises bare RuntimeErrors for failed tasks
+            return view.failure() or f"{type(caught).__name__}: {caught}"
+        finally:
+            # An attempt that found all its steps in the cache adds nothing.
+            if any(step.state != "before" for step in view.steps):
+                run.total = before + time.monotonic() - started
+    return ""
+
+
+def _conclude(run: Run, folder: Path) -> None:
+    from components.core.tracking import Status, end_pipeline
+
+    runs.keep(folder, run)
+    ended: dict[str, Status] = {"succeeded": "FINISHED", "failed": "FAILED"}
     with contextlib.suppress(UserError):  # a store that is down does not undo the run
-        end_pipeline(run.id, "FAILED" if error else "FINISHED")
-    if error is not None:
-        reason = view.failures[-1] if view.failures else f"{type(error).__name__}: {error}"
-        raise RunFailed(f"{reason}\nThe log is {log}; run the same command again to go on.")
-    return run
+        end_pipeline(run.id, ended.get(run.status, "KILLED"))
 
 
-def _take_up(folder: Path, fingerprint: str, fresh: bool) -> Run:
-    """The run kept in the folder if it is of the same work, else a new one."""
-    path = folder / "run.json"
-    if path.is_file() and not fresh:
-        with contextlib.suppress(ValueError, TypeError):
-            run = Run(**json.loads(path.read_text()))
-            if run.fingerprint == fingerprint:
-                return run
-    run = Run(id=f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}", fingerprint=fingerprint)
-    _keep(folder, run)
-    return run
-
-
-def _keep(folder: Path, run: Run) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "run.json.part"
-    part.write_text(json.dumps(vars(run), indent=2) + "\n")
-    part.replace(folder / "run.json")
+@contextlib.contextmanager
+def _exported(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that are set inside, for the processes that are started there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager
@@ -172,6 +197,8 @@ def _quiet_kfp(view: View) -> Iterator[None]:
     handler = logging.StreamHandler(view)
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
+    # It indents print for the time of a task; of two tasks at once the second one's stays.
+    plain_print = builtins.print
     root.handlers, root.level = [handler], logging.INFO
     with warnings.catch_warnings():
         # It doubts that our image holds Python, and that requests for memory mean anything here.
@@ -180,3 +207,4 @@ def _quiet_kfp(view: View) -> Iterator[None]:
             yield
         finally:
             root.handlers, root.level = before, level
+            builtins.print = plain_print

@@ -19,10 +19,10 @@ from components.core import work
 from components.core.dataset import download_folder
 from components.core.storage import Storage
 from pipelines.config import PipelineConfig
-from pipelines.local import Run
+from pipelines.runs import Run
 
-#: The paper's figures that stand beside ours: win rate against the 175B SFT model of the 1.3B
-#: models where figure 1 prints no number, and labeler and reward model agreement (section 4, E.2).
+#: The paper's figures that stand beside ours: agreement of labelers and of the reward model with
+#: them (sections 3.4 and 4.1).
 PAPER = {
     "agreement": "0.726 ± 0.015",
     "agreement_heldout": "0.773 ± 0.013",
@@ -70,7 +70,9 @@ def gather(
     rewards = by_stage.get("reward_model", {})
     compared = by_stage.get("human_eval_import.comparisons", {})
     judged = by_stage.get("human_eval_import.systems", {})
-    seconds = {record.label: record.seconds for record in records} | run.seconds
+    # Work of other runs that this one builds on comes first; records come newest first.
+    seconds = {r.label: r.seconds for r in reversed(records) if r.label not in run.seconds}
+    seconds |= run.seconds
     summary: dict[str, Any] = {
         "seed": seed,
         "seconds": {**{k: round(v, 2) for k, v in seconds.items()}, "total": round(run.total, 2)},
@@ -117,7 +119,11 @@ def _pick(figures: Mapping[str, float], *names: str) -> dict[str, float | None]:
 def show(summary: Mapping[str, Any], console: Console) -> None:
     """The table at the end of a run."""
     if summary["win_rates"]:
-        table = Table(title="Win rate against SFT, judged blind by held-out labelers")
+        table = Table(
+            title="Win rate against SFT, judged blind by held-out labelers",
+            caption="paper (figure 1): GPT-3 < GPT-3 with a prefix < SFT < PPO and PPO-ptx, "
+            "which are about equal",
+        )
         for column in ("system", "win rate", "95% interval", "gold", "public loss", "public acc."):
             table.add_column(column, justify="left" if column == "system" else "right")
         for system, rate in summary["win_rates"].items():
@@ -149,10 +155,15 @@ def show(summary: Mapping[str, Any], console: Console) -> None:
         f"prompts: {prompts['raw']} in, {prompts['kept']} kept; dropped: {dropped or 'none'}; "
         f"PII canaries {canaries['found']} of {canaries['planted']} found",
         highlight=False,
+        soft_wrap=True,
     )
-    console.print(f"time: {summary['seconds']['total']:.0f} s", highlight=False)
-    console.print(f"report:  {summary['report_file']}", highlight=False, soft_wrap=True)
-    console.print(f"summary: {summary['summary_file']}", highlight=False, soft_wrap=True)
+    for line in (
+        f"time:    {summary['seconds']['total']:.0f} s",
+        f"report:  {summary['report_file']}",
+        f"summary: {summary['summary_file']}",
+        f"MLflow:  make ui (or instructflow ui), run {summary['mlflow_run_id'] or 'not recorded'}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _figure(value: float | None) -> str:

@@ -124,7 +124,7 @@ def run_stage(
         tracker.finish(status, failure.reason(error))
         raise
     tracker.finish("FINISHED")
-    figures = "".join(f" {k}={v:.4g}" for k, v in list(outputs.headline.items())[:4])
+    figures = "".join(f" {k}={_short(v)}" for k, v in outputs.headline.items())
     print(f"stage {label} done in {seconds:.2f}s{figures}", file=lines, flush=True)
     return outputs
 
@@ -265,6 +265,11 @@ def _conclude(stage: Stage[Any], outputs: Outputs, context: Context, seconds: fl
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:
     """Figures as JSON and KFP can hold them."""
     return {k: float(v) for k, v in figures.items() if math.isfinite(float(v))}
+
+
+def _short(value: float) -> str:
+    """A figure for people: counts in full, all else with four digits."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.4g}"
 
 
 def _say_error(stage: str, error: UserError) -> None:
