@@ -102,8 +102,8 @@ def run_pipeline(
             error = _attempt(run, folder, pipeline, arguments, console)
         except (KeyboardInterrupt, Terminated):
             run.status = "interrupted"
-            _conclude(run, folder)
             console.print("interrupted; the same command goes on from here", soft_wrap=True)
+            _conclude(run, folder)
             raise
         run.status = "failed" if error else "succeeded"
         _conclude(run, folder)

@@ -195,6 +195,8 @@ class View(io.TextIOBase):
 
     def _table(self, steps: Sequence[Step]) -> Table:
         table = Table.grid(padding=(0, 2), expand=True)
+        # Room for the ^C that a terminal writes behind the last line: a wrap would leave a copy.
+        table.width = self.console.width - 4
         for _ in range(3):
             table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)

@@ -10,7 +10,7 @@ import json
 import logging
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,13 +61,25 @@ class Checkpoints:
     Two attempts of the same work (a step that was given up but still runs) never mix their files.
     """
 
-    def __init__(self, storage: Storage, root: str, work_key: str, keep: int) -> None:
-        """``keep``: how many stay; 2 survives a newest one that cannot be read."""
+    def __init__(
+        self,
+        storage: Storage,
+        root: str,
+        work_key: str,
+        keep: int,
+        before_save: Callable[[], object] | None = None,
+    ) -> None:
+        """``keep``: how many stay; 2 survives a newest one that cannot be read.
+
+        ``before_save``: what else has to be stored for the steps that a checkpoint covers, as a
+        resumed run never does them again (``Tracker.flush``, for their metrics).
+        """
         if keep < 1:
             raise ValueError(f"keep is {keep}; expected at least 1")
         self._storage = storage
         self._prefix = f"{root.rstrip('/')}/checkpoints/{work_key}"
         self._keep = keep
+        self._before_save = before_save
 
     def save(
         self, step: int, tensors: Mapping[str, "torch.Tensor"], meta: Mapping[str, Any]
@@ -79,6 +91,8 @@ class Checkpoints:
             tensors: any devices and dtypes; tensors that share memory are stored one by one.
             meta: JSON values. NaN and infinities are refused (ValueError).
         """
+        if self._before_save is not None:
+            self._before_save()
         attempt = f"{self._at(step)}/{uuid.uuid4().hex[:12]}"
         text = canonical_json(dict(meta))
         with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:

@@ -114,6 +114,11 @@ class Delivery(Generic[S]):
         self._connected.wait(limit)
         return self._sink
 
+    @property
+    def away(self) -> bool:
+        """Whether the server did not answer when it was last asked."""
+        return self._failing
+
     def flush(self, limit: float) -> bool:
         """Send all that is queued; False where that did not work within ``limit`` seconds."""
         end = time.monotonic() + limit

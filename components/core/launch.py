@@ -156,8 +156,12 @@ def run_component(
     }
     text = json.dumps(manifests, indent=2, ensure_ascii=False)
     Path(manifest.path).write_text(text, encoding="utf-8")
-    for name, value in _finite(outputs.headline).items():
+    figures = _finite(outputs.headline)
+    for name, value in figures.items():
         metrics.log_metric(name, value)
+    # KFP keeps metrics beside the artifact, and its local cache forgets a step whose artifact has
+    # no file.
+    Path(metrics.path).write_text(json.dumps(figures, indent=2), encoding="utf-8")
     shown = outputs.page or f"<h1>{stage.name}</h1><pre>{html.escape(text)}</pre>"
     Path(page.path).write_text(shown, encoding="utf-8")
     return outputs.references

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from components.core import dataset
+from components.core.checkpoint import Checkpoints
 from components.core.config import Config
 from components.core.manifest import Kind
 from components.core.records import Record
@@ -58,6 +59,15 @@ class Context:
     workdir: Path
     #: Digest of (config, inputs, code): training state of the same work is found under it.
     work_key: str
+
+    def checkpoints(self, keep: int = 2) -> Checkpoints:
+        """The training state of this work; whoever resumes from it goes on with its metrics, too.
+
+        Args:
+            keep: how many stay; 2 survives a newest one that cannot be read.
+        """
+        flush = self.tracker.flush
+        return Checkpoints(self.storage, self.root, self.work_key, keep, before_save=flush)
 
 
 class Inputs:

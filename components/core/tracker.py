@@ -55,7 +55,10 @@ class Tracker(Protocol):
         """An input (``context`` "input", or what it was used for, "training")."""
 
     def flush(self, limit: float = 5.0) -> bool:
-        """Wait, at most ``limit`` seconds, until all is sent: before a checkpoint, say."""
+        """Wait, at most ``limit`` seconds, until all is sent: before a checkpoint, say.
+
+        False where it is not; a server that is away is not waited for.
+        """
 
     @property
     def last_step(self) -> int | None:
@@ -162,7 +165,7 @@ class BufferedTracker:
         self._delivery.operation(lambda sink: sink.dataset(reference, context))
 
     def flush(self, limit: float = 5.0) -> bool:
-        return self._delivery.flush(limit)
+        return not self._delivery.away and self._delivery.flush(limit)
 
     @property
     def last_step(self) -> int | None:

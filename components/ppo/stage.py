@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from components.core.checkpoint import Checkpoints
 from components.core.errors import BadInput
 from components.core.models import load_policy, load_reward_model, positions, save_model
 from components.core.parallel import device, stream
@@ -50,7 +49,7 @@ def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         mix = pretraining_mix(texts, tokenizer, positions(policy), config)
 
     # 3. Train.
-    checkpoints = Checkpoints(context.storage, context.root, context.work_key, keep=2)
+    checkpoints = context.checkpoints()
 
     def report(done: int, total: int, figures: dict[str, float]) -> None:
         context.tracker.metrics(figures, done)

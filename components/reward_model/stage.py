@@ -5,7 +5,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from components.core.checkpoint import Checkpoints
 from components.core.errors import BadInput
 from components.core.models import positions, reward_from_policy, save_model
 from components.core.parallel import device, stream
@@ -49,7 +48,7 @@ def run(config: RewardModelConfig, inputs: Inputs, outputs: Outputs, context: Co
         )
 
     # 3. Train.
-    checkpoints = Checkpoints(context.storage, context.root, context.work_key, keep=2)
+    checkpoints = context.checkpoints()
 
     def report(done: int, total: int, figures: dict[str, float]) -> None:
         context.tracker.metrics(figures, done)

@@ -3,7 +3,6 @@
 import html
 import json
 
-from components.core.checkpoint import Checkpoints
 from components.core.errors import BadInput
 from components.core.models import load_policy, positions, save_model
 from components.core.parallel import device
@@ -57,7 +56,7 @@ def run(config: SftConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         config,
         pad_id=tokenizer.pad_token_id,
         report=report,
-        checkpoints=Checkpoints(context.storage, context.root, context.work_key, keep=2),
+        checkpoints=context.checkpoints(),
     )
 
     # 4. Publish.

@@ -10,7 +10,6 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from components.core.checkpoint import Checkpoints
 from components.core.config import Config
 from components.core.errors import BadInput
 from components.core.launch import main
@@ -37,7 +36,7 @@ def run(config: CountingConfig, inputs: Inputs, outputs: Outputs, context: Conte
     torch.manual_seed(0)
     model = torch.nn.Linear(8, 8)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    checkpoints = Checkpoints(context.storage, context.root, context.work_key, keep=2)
+    checkpoints = context.checkpoints()
     done = 0
     if saved := checkpoints.newest():
         load_module("model", model, saved.tensors)

@@ -95,7 +95,7 @@ def test_sigterm_is_recorded(storage: Storage, root: str, client: Any) -> None:
 def test_killed_and_resumed_equals_uninterrupted(
     storage: Storage, root: str, client: Any, tmp_path: Path, capsys: Any
 ) -> None:
-    """kill -9: the same weights to the bit, one MLflow run, no point twice."""
+    """kill -9: the same weights to the bit, one MLflow run, no point twice and none missing."""
     config = '{"steps": 30, "period": 5, "pause": 0.02}'
     with command("--config", config) as process:
         wait_for(process, "saved 15")
@@ -106,9 +106,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     weights = download_folder(storage, resumed.references["policy"], tmp_path / "resumed")
     child = run_of(client, role="stage")
     steps = [p.step for p in client.get_metric_history(child.info.run_id, "loss")]
-    headline = steps.pop()
-    assert headline == 30
-    assert len(steps) == len(set(steps))
+    assert steps == list(range(1, 31))
     assert child.info.status == "FINISHED"
 
     other = launch.run_stage(STAGE, config, {"notes": resumed.references["policy"]})
