@@ -47,7 +47,12 @@ class Config(pydantic.BaseModel):
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], at: str = "") -> Self:
         """Read a config from plain values (parsed YAML), under JSON's typing rules."""
-        return cls.from_json(json.dumps(values), at)
+        try:
+            # YAML has dates, JSON has not: as text they meet the field's own error.
+            text = json.dumps(values, default=str)
+        except TypeError as error:
+            raise ConfigError(f"{at or 'config'}: {error}") from None
+        return cls.from_json(text, at)
 
 
 def canonical_json(value: object) -> str:

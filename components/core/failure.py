@@ -6,6 +6,7 @@ may hold text of prompts, so they stay in the step's own log.
 
 import datetime
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ def record(storage: Storage, root: str, run: str, label: str, error: BaseExcepti
     try:
         storage.put_bytes(place(root, run, label), canonical_json(failure).encode("utf-8"))
     except UserError as problem:
-        print(f"the failure could not be recorded: {without_secrets(str(problem))}", flush=True)
+        told = f"the failure could not be recorded: {without_secrets(str(problem))}"
+        print(told, file=sys.stderr, flush=True)
 
 
 @contextmanager

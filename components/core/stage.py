@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from components.core import dataset
 from components.core.checkpoint import Checkpoints
 from components.core.config import Config
+from components.core.errors import BadInput
 from components.core.manifest import Kind
 from components.core.records import Record
 
@@ -95,9 +96,14 @@ class Inputs:
         return self._references.get(name, [])
 
     def reference(self, name: str) -> str:
-        """The one reference of an input. Raises KeyError if it was not given."""
-        (reference,) = self._references[name]
-        return reference
+        """The one reference of an input. Raises BadInput where none or several were given."""
+        given = self.all(name)
+        if len(given) != 1:
+            others = ", ".join(self._references) or "none"
+            raise BadInput(
+                f"input {name}: {len(given)} references given, expected one (given are: {others})"
+            )
+        return given[0]
 
     def parents(self) -> tuple[str, ...]:
         """All references, for lineage, in a stable order."""

@@ -140,7 +140,9 @@ def pretraining_mix(
     """Documents as token rows that end with EOS, drawn by update."""
 
     def encode(index: int) -> list[int]:
-        ids = tokenizer(texts[index], add_special_tokens=False, split_special_tokens=True)
+        ids = tokenizer(
+            texts[index], add_special_tokens=False, split_special_tokens=True, verbose=False
+        )
         return [*ids["input_ids"], tokenizer.eos_token_id]
 
     return PretrainingMix(

@@ -55,8 +55,11 @@ def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -
     flat = [part for document in parts for part in document]
     if not flat:
         return []
+    # Not verbose: documents may be longer than the model's positions, rows are not.
     encoded = iter(
-        tokenizer(flat, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        tokenizer(flat, add_special_tokens=False, split_special_tokens=True, verbose=False)[
+            "input_ids"
+        ]
     )
     eos = tokenizer.eos_token_id
     return [[id_ for _ in document for id_ in (*next(encoded), eos)] for document in parts]

@@ -72,7 +72,7 @@ def _document_rows(
     if not texts:
         return []
     encoded: Sequence[list[int]] = tokenizer(
-        texts, add_special_tokens=False, split_special_tokens=True
+        texts, add_special_tokens=False, split_special_tokens=True, verbose=False
     )["input_ids"]
     whole = ([*ids, tokenizer.eos_token_id] for ids in encoded)
     return [(ids[:1], ids[1:limit]) for ids in whole if len(ids) > 1]
