@@ -9,7 +9,6 @@ import builtins
 import contextlib
 import logging
 import os
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -117,7 +116,7 @@ def run_pipeline(
 def _announce(run: Run, kept: Run | None, folder: Path, console: Console) -> None:
     text = f"run {run.id}, log {folder / 'log.txt'}"
     if run.steps:
-        text += f"; goes on after {len(run.steps)} finished steps"
+        text += f"; goes on, steps done before: {len(run.steps)}"
     elif kept and kept.status != "succeeded" and kept.id != run.id:
         text += f"; starts anew, as code or settings are not those of {kept.id}"
     console.print(text, soft_wrap=True, highlight=False, markup=False)
@@ -139,7 +138,7 @@ def _attempt(
         enable_caching=True,
     )
     # Bound to the terminal now: while steps run, stdout is the view itself.
-    console.file = sys.stdout
+    console.file = console.file
     started, before = time.monotonic(), run.total
 
     def on_done(step: Finished) -> None:

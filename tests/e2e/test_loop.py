@@ -1,28 +1,12 @@
 """The whole loop through the real command, the real KFP runner, S3 and MLflow; cut small."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from small_runs import SMALL_WORLD, command, settings
+from small_runs import summary as read_summary
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-SMALL_WORLD = {
-    "sandbox_world.users": 30,
-    "sandbox_world.user_prompts_min": 20,
-    "sandbox_world.user_prompts_max": 30,
-    "sandbox_world.demonstrations": 100,
-    "sandbox_world.documents": 800,
-    "sandbox_world.test_documents": 40,
-    "pretraining.steps": 20,
-    "sft.epochs": 1,
-    "comparisons.prompts": 60,
-    "reward_model.epochs": 1,
-    "ppo.iterations": 2,
-    "comparison_of_systems.prompts": 20,
-}
 SMALL_REAL = {
     "pretraining.steps": 4,
     "pretraining.hidden": 48,
@@ -38,32 +22,13 @@ SMALL_REAL = {
 }
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with the package in a folder of its own, with no services named."""
-    known = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "MLFLOW_"))}
-    top = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=known | {"PYTHONPATH": top},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
-    )
-
-
-def settings(values: dict[str, object]) -> list[str]:
-    return [part for k, v in values.items() for part in ("--set", f"{k}={v}")]
-
-
 @pytest.mark.slow
 def test_quickstart_in_small(tmp_path: Path) -> None:
     run = ["pipelines.cli", "run", "quickstart", *settings(SMALL_WORLD)]
     first = command(tmp_path, *run)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     state = tmp_path / ".instructflow" / "quickstart"
-    summary = json.loads((state / "summary.json").read_text())
+    summary = read_summary(state)
     systems = {"base", "prompted", "sft", "ppo", "ppo_ptx"}
     assert set(summary["win_rates"]) == systems
     assert set(summary["gold"]) == systems
@@ -74,15 +39,22 @@ def test_quickstart_in_small(tmp_path: Path) -> None:
     assert prompts["pii_canaries"]["planted"] == prompts["pii_canaries"]["found"] > 0
     assert "<svg" in (state / "report.html").read_text()
     assert len(summary["mlflow_run_id"]) == 32
+    # Piped, it is plain lines: one when a step starts, one when it is done.
+    assert "\x1b" not in first.stdout
+    steps = [line.partition(":")[0] for line in first.stdout.splitlines() if ": done in" in line]
+    assert sorted(steps) == sorted(set(summary["seconds"]) - {"total"})
+    assert first.stderr == ""
 
     # The same again does nothing again: every step comes from the cache of the finished run.
     log = (state / "log.txt").read_text().count(" started\n")
     again = command(tmp_path, *run)
     assert again.returncode == 0, again.stderr[-3000:]
     assert (state / "log.txt").read_text().count(" started\n") == log
-    same = json.loads((state / "summary.json").read_text())
+    same = read_summary(state)
     assert same["win_rates"] == summary["win_rates"]
     assert same["report"] == summary["report"]
+    assert same["seconds"] == summary["seconds"]
+    assert again.stdout.count(": done before, in ") == len(summary["seconds"]) - 1
 
     # What it published can be inspected, with lineage.
     shown = command(tmp_path, "pipelines.cli", "inspect", summary["report"])
@@ -95,7 +67,7 @@ def test_quickstart_in_small(tmp_path: Path) -> None:
 def test_real_data_in_small(tmp_path: Path) -> None:
     done = command(tmp_path, "pipelines.real", str(DATA), *settings(SMALL_REAL))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    summary = json.loads((tmp_path / ".instructflow" / "real" / "summary.json").read_text())
+    summary = read_summary(tmp_path / ".instructflow" / "real")
     assert summary["prompts"]["raw"] == 1539 + 252
     prompts = summary["prompts"]
     assert prompts["raw"] == prompts["kept"] + sum(prompts["rejected"].values())

@@ -1,0 +1,142 @@
+"""A pipeline that is killed, interrupted, or loses a step, and goes on."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_runs import SMALL_WORLD, settings, start, summary
+
+from pipelines import weed
+
+pytestmark = pytest.mark.slow
+
+RUN = [
+    "pipelines.cli",
+    "run",
+    "quickstart",
+    *settings(SMALL_WORLD | {"pretraining.steps": 150, "pretraining.checkpoint_every": 30}),
+]
+
+
+class Attempts:
+    """The same command over and over in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / ".instructflow" / "quickstart"
+        self.output = folder / "output.txt"
+
+    def start(self) -> "subprocess.Popen[str]":
+        with self.output.open("w") as output:
+            return start(self.folder, output, *RUN)
+
+    def log(self) -> str:
+        path = self.state / "log.txt"
+        return path.read_text() if path.is_file() else ""
+
+    def wait_for(self, process: "subprocess.Popen[str]", holds: Callable[[str], bool]) -> None:
+        deadline = time.monotonic() + 300
+        while not holds(self.log()):
+            assert process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.log()[-2000:]
+            time.sleep(0.2)
+
+    def started(self) -> Counter[str]:
+        words = [line.split() for line in self.log().splitlines()]
+        return Counter(w[1] for w in words if len(w) == 3 and w[0] == "stage" and w[2] == "started")
+
+    def servers(self) -> list[int]:
+        return [pid for pid, _ in weed.running((self.folder / ".instructflow" / "s3").resolve())]
+
+    def steps(self) -> list[int]:
+        """Processes of steps of runs in this folder."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                words = (entry / "cmdline").read_bytes()
+                if b"kfp.dsl.executor_main" in words and str(self.state).encode() in words:
+                    found.append(int(entry.name))
+            except (OSError, ValueError):
+                continue
+        return found
+
+
+def at_step(number: int) -> Callable[[str], bool]:
+    """Whether pretraining has come to a step."""
+
+    def reached(log: str) -> bool:
+        told = [line for line in log.splitlines() if "progress pretraining.base " in line]
+        return any(int(line.split()[2].partition("/")[0]) >= number for line in told)
+
+    return reached
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at processes in /proc")
+def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path)
+    began = time.monotonic()
+
+    # 1. kill -9 of the pipeline, in the middle of a training step.
+    process = attempts.start()
+    attempts.wait_for(process, at_step(40))
+    process.kill()
+    process.wait()
+    assert attempts.started() == {"sandbox_world": 1, "pretraining.base": 1}
+
+    # 2. kill -9 of the step: the run says so and ends; training had gone on from a checkpoint.
+    process = attempts.start()
+    attempts.wait_for(process, lambda log: log.count("stage pretraining.base started") == 2)
+    attempts.wait_for(process, at_step(100))
+    for pid in attempts.steps():
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(60) == 2
+    assert "pretraining.base: ended without a word" in attempts.output.read_text()
+    told = [line.split()[2] for line in attempts.log().splitlines() if "progress pretr" in line]
+    done = [int(part.partition("/")[0]) for part in told]
+    assert 1 not in done[1:]
+    assert attempts.servers() == []
+
+    # 3. Ctrl-C, or what a terminal sends for it, to the pipeline alone: one line, and nobody left.
+    process = attempts.start()
+    attempts.wait_for(process, lambda log: "stage prompts started" in log)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert attempts.output.read_text().splitlines()[-1] == (
+        "interrupted; the same command goes on from here"
+    )
+    assert attempts.servers() == []
+    assert attempts.steps() == []
+
+    # 4. To the end.
+    process = attempts.start()
+    assert process.wait(600) == 0, attempts.output.read_text()
+    assert "sandbox_world: done before, in " in attempts.output.read_text()
+    assert attempts.servers() == []
+    started = attempts.started()
+    assert (started.pop("pretraining.base"), started.pop("prompts")) == (3, 2)
+    assert set(started.values()) == {1}
+
+    # What it reports is all attempts together, and each step once.
+    seconds = summary(attempts.state)["seconds"]
+    assert set(started) | {"pretraining.base", "prompts", "total"} == set(seconds)
+    assert seconds["sandbox_world"] + seconds["evaluation"] < seconds["total"]
+    assert seconds["total"] < time.monotonic() - began
+
+    # One MLflow run, whose series has every step once.
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tmp_path / '.instructflow' / 'mlflow' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("instructflow")
+    runs = client.search_runs([experiment.experiment_id])
+    by_stage = {run.data.tags.get("instructflow.stage", "pipeline"): run for run in runs}
+    assert len(by_stage) == len(runs)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    base = by_stage["pretraining.base"].info.run_id
+    history = client.get_metric_history(base, "loss")
+    # The headline, a mean, stands behind the last one.
+    assert [point.step for point in history] == [*range(1, 151), 150]
