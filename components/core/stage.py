@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from components.core import dataset
+from components.core import dataset, work
 from components.core.checkpoint import Checkpoints
 from components.core.config import Config
 from components.core.errors import BadInput
@@ -38,8 +38,8 @@ class Stage(Generic[C]):
     def label(self, config: C) -> str:
         """What tells apart two steps of one stage in a run: ``ppo.ppo_ptx``, ``sft``."""
         for name in ("system", "purpose", "group"):
-            value = getattr(config, name, self.name)
-            if value != self.name:
+            value = getattr(config, name, "")
+            if value not in ("", self.name):
                 return f"{self.name}.{value}"
         return self.name
 
@@ -132,6 +132,7 @@ class Outputs:
     tracker: Tracker
     references: dict[str, str] = field(default_factory=dict)
     headline: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
     page: str | None = None
 
     def dataset(self, output: str, name: str, records: Iterable[Record]) -> str:
@@ -155,6 +156,10 @@ class Outputs:
         """Figures that stand on the stage's run, on its parent (as ``stage/name``) and in KFP."""
         self.headline.update(metrics)
         self.tracker.headline(metrics)
+
+    def curve(self, name: str, values: Sequence[float]) -> None:
+        """How a figure went over the work, for reports; a long one is thinned."""
+        self.curves[name] = work.thinned(values)
 
     def html(self, page: str) -> None:
         """The page people see for this step in the KFP UI and in MLflow."""

@@ -16,7 +16,6 @@ from components.sandbox.labelers import (
     Labeler,
     assign,
     draw_labelers,
-    groups,
     label,
     likert,
     rank,
@@ -209,34 +208,50 @@ def test_labelers_are_of_a_seed_and_of_their_group() -> None:
     assert draw_labelers(more)[0] == training
     low, high = 1 - config.severity_spread, 1 + config.severity_spread
     assert all(low <= one.severity / config.severity <= high for one in everyone)
-    named = {group: groups(config.model_copy(update={"group": group}))
-             for group in ("training", "heldout", "both")}  # fmt: skip
-    assert named == {"training": [training], "heldout": [heldout], "both": [training, heldout]}
+
+
+def who(number: int, config: LabelersConfig) -> list[Labeler]:
+    return assign(task(number, ("a.", "b.")), *draw_labelers(config), config)
 
 
 def test_who_answers_a_task_depends_on_the_task_alone() -> None:
     config = LabelersConfig(labelers_per_task=2, second_opinion=0.5)
-    answering = groups(config)
-    tasks = [task(number, ("a.", "b.")) for number in range(300)]
-    chosen = {one.id: assign(one, answering, config) for one in tasks}
-    for one in random.Random(0).sample(tasks, 300):
-        assert assign(one, answering, config) == chosen[one.id]
-    assert all(len(set(who)) == len(who) for who in chosen.values())
-    assert {len(who) for who in chosen.values()} == {2, 3}
-    assert likely(sum(len(who) == 3 for who in chosen.values()), 0.5, draws=300)
-    load = Counter(one.email for who in chosen.values() for one in who)
+    chosen = {number: who(number, config) for number in range(300)}
+    for number in random.Random(0).sample(range(300), 300):
+        assert who(number, config) == chosen[number]
+    assert all(len(set(people)) == len(people) for people in chosen.values())
+    assert {len(people) for people in chosen.values()} == {2, 3}
+    assert likely(sum(len(people) == 3 for people in chosen.values()), 0.5, draws=300)
+    load = Counter(one.email for people in chosen.values() for one in people)
     assert len(load) == config.training_labelers
     assert max(load.values()) < 2 * min(load.values())
     other = config.model_copy(update={"seed": 7})
-    assert [assign(one, answering, other) for one in tasks] != list(chosen.values())
+    assert [who(number, other) for number in range(300)] != list(chosen.values())
 
 
-def test_each_group_answers_and_nobody_twice() -> None:
-    config = LabelersConfig(
-        group="both", training_labelers=4, heldout_labelers=2, labelers_per_task=3
-    )
-    who = assign(task(0, ("a.", "b.")), groups(config), config)
-    assert [one.email.split("-")[0] for one in who] == ["labeler"] * 3 + ["heldout"] * 2
+def test_a_group_answers_alone_and_nobody_twice() -> None:
+    for group, size in (("training", 4), ("heldout", 2)):
+        config = LabelersConfig.from_mapping(
+            {"group": group, "training_labelers": 4, "heldout_labelers": 2, "labelers_per_task": 9}
+        )
+        training, heldout = draw_labelers(config)
+        people = who(0, config)
+        assert len(people) == len(set(people)) == size
+        assert set(people) == set(training if group == "training" else heldout)
+
+
+def test_held_out_labelers_join_the_training_ones_on_a_share_of_the_tasks() -> None:
+    config = LabelersConfig(group="both", labelers_per_task=1, heldout_share=0.3)
+    _, heldout = draw_labelers(config)
+    joined = 0
+    for number in range(400):
+        people = who(number, config)
+        outside = [one for one in people if one in heldout]
+        assert len(people) - len(outside) == 1
+        # Two of them, so that their agreement can be measured, too.
+        assert len(outside) in (0, 2)
+        joined += bool(outside)
+    assert likely(joined, 0.3, draws=400)
 
 
 def test_a_labelers_noise_is_of_the_seed_the_task_and_the_labeler() -> None:

@@ -100,7 +100,7 @@ def test_a_group_is_who_the_import_takes_it_for(
 ) -> None:
     inputs = {"tasks": published(storage, root, "tasks", tasks(5))}
     for group, emails in (("heldout", {"heldout"}), ("both", {"heldout", "labeler"})):
-        config = CONFIG.model_copy(update={"group": group})
+        config = CONFIG.model_copy(update={"group": group, "heldout_share": 1.0})
         outputs, _, _ = run_small(
             labelers_stage.STAGE, config, inputs, storage, root, tmp_path / group
         )
