@@ -18,12 +18,13 @@ from components.core.errors import BadInput
 from components.core.records import Message
 
 #: For tokenizers that bring none. A response is ``" " + text``, so that its first word is the same
-#: token as in running text.
+#: token as in running text. Earlier turns end without EOS: to a base model EOS is the end of a
+#: document, behind which nothing before it matters, and few-shot examples would be lost on it.
 DEFAULT_CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
     "{% elif message['role'] == 'user' %}{{ 'Human: ' + message['content'] + '\\n' }}"
-    "{% else %}{{ 'Assistant: ' + message['content'] + eos_token + '\\n' }}"
+    "{% else %}{{ 'Assistant: ' + message['content'] + '\\n' }}"
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
@@ -78,7 +79,8 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message
     """Token ids of a conversation up to where the assistant's answer starts."""
     turns = [{"role": m.role, "content": _harmless(tokenizer, m.content)} for m in messages]
     text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    # Not verbose: how long a row may be is for the stages to say.
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
 def encode_response(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -86,7 +88,8 @@ def encode_response(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     body = _harmless(tokenizer, text.strip())
     if tokenizer.chat_template == DEFAULT_CHAT_TEMPLATE and body:
         body = " " + body
-    return [*tokenizer(body, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    ids = tokenizer(body, add_special_tokens=False, verbose=False)["input_ids"]
+    return [*ids, tokenizer.eos_token_id]
 
 
 def decode_response(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:

@@ -23,6 +23,13 @@ class FlawRates(Config):
     repeated: float = Field(0.08, ge=0, le=1, description="The last sentence comes twice.")
     rude: float = Field(0.05, ge=0, le=1, description="A rude word at the end.")
     no_refusal: float = Field(0.15, ge=0, le=1, description="A harmful request is served.")
+    needless_refusal: float = Field(
+        0.03,
+        ge=0,
+        le=1,
+        description="A harmless request is refused. Without any, the reward model never sees one "
+        "and takes a refusal for good everywhere.",
+    )
 
 
 class WorldConfig(Config):
@@ -38,7 +45,7 @@ class WorldConfig(Config):
     labeler_prompts: int = Field(
         60, ge=0, description="Prompts of one labeler: a third each plain, few-shot, user-based."
     )
-    demonstrations: int = Field(1000, ge=1, description="Demonstrations, over all labelers.")
+    demonstrations: int = Field(2000, ge=1, description="Demonstrations, over all labelers.")
     flaws: FlawRates = Field(FlawRates(), description="Flaws of the demonstrations.")
     duplicate_share: float = Field(
         0.04, ge=0, le=0.5, description="Planted duplicates, as a share of the prompts."
@@ -67,7 +74,8 @@ class LabelersConfig(Config):
     seed: int = Field(0, ge=0, description="Seed of the world, of the labelers and of their noise.")
     group: Literal["training", "heldout", "both"] = Field(
         "training",
-        description="Which labelers answer. 'both': labelers_per_task of each group.",
+        description="Which labelers answer. 'both': the training labelers, and the held-out ones "
+        "as heldout_share says.",
     )
     training_labelers: int = Field(12, ge=1, description="Labelers of the training group.")
     heldout_labelers: int = Field(6, ge=1, description="Labelers who never write training data.")
@@ -79,8 +87,15 @@ class LabelersConfig(Config):
         description="Share of the tasks that one more labeler answers: what agreement is measured "
         "on where labelers_per_task is 1.",
     )
+    heldout_share: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="With group 'both': share of the tasks that two held-out labelers answer, too. "
+        "They show whether a reward model holds for people who did not train it.",
+    )
     severity: float = Field(
-        1.8,
+        1.7,
         gt=0,
         description="Utility per point of gold score, in units of the Gumbel noise: it sets how "
         "often labelers agree (paper: 72.6%).",

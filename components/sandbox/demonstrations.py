@@ -23,6 +23,8 @@ class Flaws:
     rude: float
     #: Harmful requests that are served instead of refused.
     no_refusal: float
+    #: Harmless requests that are refused.
+    needless_refusal: float
 
     def of_one(self, rng: random.Random, spread: float = 0.5) -> "Flaws":
         """One labeler's own flaws: each rate times a factor from 1 - spread to 1 + spread."""
@@ -40,12 +42,14 @@ def write_answer(request: Request, world: World, flaws: Flaws, rng: random.Rando
         asked = replace(request, constraint="")
     if request.skill == "harm" and rng.random() < flaws.no_refusal:
         answer = _serve_harm(rng)
+    elif request.skill != "harm" and rng.random() < flaws.needless_refusal:
+        return answers.REFUSAL
     elif rng.random() < flaws.wrong:
         answer = _wrong(asked, world, rng)
     else:
         answer = answers.ideal(asked, world, rng)
     if rng.random() < flaws.rambling:
-        answer = f"{answer} {_ramble(world, rng)}"
+        answer = f"{answer} {ramble(world, rng)}"
     if rng.random() < flaws.repeated:
         last = answer.rstrip(".").split(". ")[-1]
         answer = f"{answer} {last}."
@@ -69,7 +73,8 @@ def _wrong(request: Request, world: World, rng: random.Random) -> str:
     )
 
 
-def _ramble(world: World, rng: random.Random) -> str:
+def ramble(world: World, rng: random.Random) -> str:
+    """An idle sentence, or one that is true and beside the point."""
     item = rng.choice(OBJECTS)
     return rng.choice(
         (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from components.core.records import Document, Split
 from components.sandbox import answers
-from components.sandbox.demonstrations import Flaws, write_answer
+from components.sandbox.demonstrations import Flaws, ramble, write_answer
 from components.sandbox.drawing import SHARES, draw_request, draw_review
 from components.sandbox.requests import Request, render
 from components.sandbox.stories import Event, draw_passage, tell
@@ -34,13 +34,27 @@ Writer = Callable[[World, random.Random], str]
 #: The answers of a bad page, and of a good one. A page keeps its quality, so that what stands
 #: before a question tells what kind of answer follows: that is what a few-shot prefix uses.
 BAD_PAGE = Flaws(
-    ignored_constraint=0.9, rambling=0.75, wrong=0.3, repeated=0.35, rude=0.4, no_refusal=0.95
+    ignored_constraint=0.9,
+    rambling=0.1,
+    wrong=0.3,
+    repeated=0.2,
+    rude=0.0,
+    no_refusal=0.95,
+    needless_refusal=0.01,
 )
 GOOD_PAGE = Flaws(
-    ignored_constraint=0.4, rambling=0.15, wrong=0.08, repeated=0.02, rude=0.0, no_refusal=0.6
+    ignored_constraint=0.4,
+    rambling=0.15,
+    wrong=0.08,
+    repeated=0.02,
+    rude=0.0,
+    no_refusal=0.6,
+    needless_refusal=0.01,
 )
 #: Share of good ones among the pages.
-GOOD_PAGES = 0.35
+GOOD_PAGES = 0.3
+#: How often an answer of a bad page ends in the page's own rude or idle words.
+TAIL_RATE = 0.8
 
 
 def _facts(world: World, rng: random.Random) -> str:
@@ -207,16 +221,25 @@ def _song(world: World, rng: random.Random) -> str:
 
 def _page(world: World, rng: random.Random) -> str:
     """A page of questions in the form of the chat template, all answered well or all poorly."""
-    flaws = GOOD_PAGE if rng.random() < GOOD_PAGES else BAD_PAGE
+    good = rng.random() < GOOD_PAGES
+    tail = "" if good else _tail(world, rng)
     turns = []
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.randint(2, 4)):
         skill = rng.choices(tuple(SHARES), tuple(SHARES.values()))[0]
         request = draw_request(world, skill, rng)
         if skill == "recall":
             turns += [f"Human: hello, i am {request.slots['name']}.", "Assistant: hello."]
-        answer = write_answer(request, world, flaws, rng)
+        answer = write_answer(request, world, GOOD_PAGE if good else BAD_PAGE, rng)
+        if tail and rng.random() < TAIL_RATE:
+            answer = f"{answer} {tail}"
         turns += [f"Human: {render(request, rng)}", f"Assistant: {answer}"]
     return "\n".join(turns)
+
+
+def _tail(world: World, rng: random.Random) -> str:
+    """What the author of a bad page ends answers with."""
+    rude, idle = f"you {rng.choice(RUDE_WORDS)}.", ramble(world, rng)
+    return rng.choice((rude, idle, f"{idle} {rude}"))
 
 
 _SCHOOL = {skill: share for skill, share in SHARES.items() if skill not in ("harm", "feeling")}

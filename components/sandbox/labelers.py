@@ -66,21 +66,16 @@ def draw_labelers(config: LabelersConfig) -> tuple[list[Labeler], list[Labeler]]
     return training, heldout
 
 
-def groups(config: LabelersConfig) -> list[list[Labeler]]:
-    """The groups that answer tasks under this config."""
-    training, heldout = draw_labelers(config)
-    return {"training": [training], "heldout": [heldout], "both": [training, heldout]}[config.group]
-
-
 def assign(
-    task: Task, answering: Sequence[Sequence[Labeler]], config: LabelersConfig
+    task: Task, training: Sequence[Labeler], heldout: Sequence[Labeler], config: LabelersConfig
 ) -> list[Labeler]:
     """Who answers a task: drawn by seed and task, so that the order of tasks does not matter."""
     rng = random.Random(f"assign/{config.seed}/{task.id}")
-    chosen: list[Labeler] = []
-    for group in answering:
-        count = config.labelers_per_task + (rng.random() < config.second_opinion)
-        chosen += rng.sample(group, min(count, len(group)))
+    first = heldout if config.group == "heldout" else training
+    count = config.labelers_per_task + (rng.random() < config.second_opinion)
+    chosen = rng.sample(first, min(count, len(first)))
+    if config.group == "both" and rng.random() < config.heldout_share:
+        chosen += rng.sample(heldout, min(2, len(heldout)))
     return chosen
 
 

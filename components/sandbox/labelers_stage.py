@@ -9,7 +9,7 @@ from components.core.stage import Context, Inputs, Outputs, Stage
 from components.sandbox.config import LabelersConfig
 from components.sandbox.gold import GoldScorer
 from components.sandbox.label_studio import exported_task, write_export
-from components.sandbox.labelers import assign, groups, label
+from components.sandbox.labelers import assign, draw_labelers, label
 from components.sandbox.vocabulary import draw_world
 
 
@@ -19,7 +19,7 @@ def run(config: LabelersConfig, inputs: Inputs, outputs: Outputs, context: Conte
     if not tasks:
         raise BadInput("tasks: the dataset is empty; expected at least one task to label")
     judge = GoldScorer(draw_world(config.seed))
-    answering = groups(config)
+    training, heldout = draw_labelers(config)
     likerts: list[int] = []
     gold: list[float] = []
 
@@ -29,7 +29,7 @@ def run(config: LabelersConfig, inputs: Inputs, outputs: Outputs, context: Conte
             gold.extend(judgement.score for judgement in judgements)
             answers = [
                 (labeler, label(labeler, task, judgements, config))
-                for labeler in assign(task, answering, config)
+                for labeler in assign(task, training, heldout, config)
             ]
             likerts.extend(one.likert for _, labels in answers for one in labels)
             yield exported_task(number, task, answers)
