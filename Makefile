@@ -24,9 +24,9 @@ $(STAMP): constraints.txt pyproject.toml
 quickstart: $(STAMP)  ## the whole loop in miniature, in minutes (SEED=n draws another world)
 	$(BIN)/instructflow run quickstart --set seed=$(SEED)
 
-real: $(STAMP)  ## the same loop on real data (DATA=folder)
-	@test -n "$(DATA)" || { echo "usage: make real DATA=folder"; exit 2; }
-	$(BIN)/python -m pipelines.real "$(DATA)"
+real: $(STAMP)  ## the same loop on real data (DATA=folder SET="ppo.iterations=20 seed=1")
+	@test -n "$(DATA)" || { echo 'usage: make real DATA=folder [SET="ppo.iterations=20 seed=1"]'; exit 2; }
+	$(BIN)/python -m pipelines.real "$(DATA)" $(foreach setting,$(SET),--set '$(setting)')
 
 test: $(STAMP)  ## the tests that CI runs
 	$(BIN)/python -m pytest -n 2 --dist loadscope

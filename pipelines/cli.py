@@ -48,6 +48,7 @@ def run(
     """Run a pipeline here, with an embedded S3 and MLflow where the environment names none."""
     from pipelines import catalogue, local, summary
     from pipelines.profile import load
+    from pipelines.summary_view import show
 
     entry = catalogue.find(pipeline)
     config = load(profile or entry.profile, settings or [])
@@ -56,7 +57,7 @@ def run(
     with local.services():
         finished = local.run_pipeline(name, entry.pipeline(), arguments, out, fresh)
         written = summary.write(local.STATE / name, name, config, finished)
-    summary.show(written, out)
+    show(written, out)
 
 
 @app.command("compile")

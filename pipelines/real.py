@@ -3,7 +3,6 @@
 The README shows the same as single commands, for files of one's own.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from components.core.storage import Storage
 from data_contracts.errors import ContractError
 from pipelines import catalogue, local, summary
 from pipelines.profile import load
-from pipelines.publish import publish_file, show_result
+from pipelines.publish import PublishResult, publish_file
+from pipelines.summary_view import show
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Source:
     dataset: str
     file: str
     form: str
-    mapping: tuple[str, ...] = ()
     #: The dataset already holds rows of an earlier source.
     appends: bool = False
 
@@ -44,10 +43,18 @@ SOURCES = (
     Source("rankings", "oasst_trees/en_100_tree.jsonl", "oasst-trees"),
     Source("pretraining", "t0_50k/t0_50k.jsonl.gz", "prompt-completion"),
 )
+#: The pipeline's names of inputs that are called otherwise as datasets.
+INPUTS = {"pretraining": "documents"}
 
 
 def publish(folder: Path, root: str, console: Console) -> dict[str, str]:
     """Publish all sources; references by dataset. Raises UserError for a file that is not there."""
+    missing = [source.file for source in SOURCES if not (folder / source.file).is_file()]
+    if missing:
+        raise UserError(
+            f"{folder}: no {', '.join(missing)}; expected a folder with "
+            f"{', '.join(source.file for source in SOURCES)}"
+        )
     storage = Storage.from_environment()
     references: dict[str, str] = {}
     for source in SOURCES:
@@ -56,13 +63,22 @@ def publish(folder: Path, root: str, console: Console) -> dict[str, str]:
             root,
             source.dataset,
             [folder / source.file],
-            source.mapping,
             form=source.form,
             append_to=references.get(source.dataset, "") if source.appends else "",
         )
-        show_result(result, console)
+        console.print(told(result, source), soft_wrap=True, highlight=False, markup=False)
         references[source.dataset] = result.reference
     return references
+
+
+def told(result: PublishResult, source: Source) -> str:
+    """One line on what was published."""
+    rejected = "".join(
+        f", {count:,} {reason.replace('_', ' ')}"
+        for reason, count in sorted(result.rejected.items(), key=lambda pair: -pair[1])
+    )
+    counts = f"{result.rows_out:,} of {result.rows_in:,} rows{rejected}"
+    return f"published {result.dataset:<15} {counts}  ({source.file})"
 
 
 def run(folder: Path, settings: list[str], console: Console) -> dict[str, Any]:
@@ -71,17 +87,11 @@ def run(folder: Path, settings: list[str], console: Console) -> dict[str, Any]:
     entry = catalogue.find("rlhf")
     with local.services() as environment:
         references = publish(folder, environment["INSTRUCTFLOW_ROOT"], console)
-        inputs = {
-            "raw_prompts": references["raw_prompts"],
-            "demonstrations": references["demonstrations"],
-            "documents": references["pretraining"],
-            "rankings": references["rankings"],
-        }
-        arguments = catalogue.arguments(entry, config, [f"{k}={v}" for k, v in inputs.items()])
+        inputs = [f"{INPUTS.get(name, name)}={found}" for name, found in references.items()]
+        arguments = catalogue.arguments(entry, config, inputs)
         finished = local.run_pipeline("real", entry.pipeline(), arguments, console)
         written = summary.write(local.STATE / "real", "real", config, finished)
-    summary.show(written, console)
-    console.print_json(json.dumps({"losses": written["losses"]}))
+    show(written, console)
     return written
 
 
@@ -96,7 +106,7 @@ def command(
     try:
         run(folder, settings, console)
     except (UserError, ContractError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False)
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

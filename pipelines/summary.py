@@ -1,7 +1,8 @@
-"""The summary of a finished run: ``summary.json`` for machines, a table for people.
+"""The summary of a finished run, ``summary.json``; its schema is documented in the README.
 
-All figures are found by lineage from the run's report (``components.core.work``), so that steps
-that came from the cache count like those that ran. The schema is documented in the README.
+Figures are found by lineage from the run's report (``components.core.work``), so that steps that
+came from the cache count like those that ran, and under the run's id for steps that the report does
+not build on (tasks that wait for labelers).
 """
 
 import json
@@ -12,33 +13,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from components.core import work
 from components.core.dataset import download_folder
 from components.core.storage import Storage
 from pipelines.config import PipelineConfig
 from pipelines.runs import Run
 
-#: The paper's figures that stand beside ours: agreement of labelers and of the reward model with
-#: them (sections 3.4 and 4.1).
-PAPER = {
-    "agreement": "0.726 ± 0.015",
-    "agreement_heldout": "0.773 ± 0.013",
-    "accuracy": "0.724 ± 0.004",
-    "accuracy_heldout_labelers": "0.696 ± 0.009",
+#: Curves that the summary holds: name -> (work label, curve).
+LOSSES = {
+    "pretraining": ("pretraining.base", "loss"),
+    "sft": ("sft", "loss"),
+    "sft_validation": ("sft", "validation_loss"),
 }
 
-#: Whose first and last losses the summary shows, by work label.
-LOSSES = {"pretraining": "pretraining.base", "sft": "sft"}
+#: What is told of the reward model's accuracy on held-out prompts besides the figure.
+ACCURACY = ("accuracy_low", "accuracy_high", "accuracy_pairs", "accuracy_prompts")
 
 
 def write(folder: Path, name: str, config: PipelineConfig, run: Run) -> dict[str, Any]:
     """Gather a run's figures and write ``summary.json`` and ``report.html`` into ``folder``."""
     storage = Storage.from_environment()
     root = os.environ["INSTRUCTFLOW_ROOT"]
-    records = work.behind(storage, root, run.report)
+    found = [*work.behind(storage, root, run.report), *work.of_run(storage, root, run.id)]
+    records = list({record.work: record for record in found}.values())
     with tempfile.TemporaryDirectory() as scratch:
         published = download_folder(storage, run.report, Path(scratch))
         figures = json.loads((published / "summary.json").read_text())
@@ -77,13 +74,19 @@ def gather(
         "seed": seed,
         "seconds": {**{k: round(v, 2) for k, v in seconds.items()}, "total": round(run.total, 2)},
         "win_rates": report.get("win_rates", {}),
-        "reward_model": _pick(rewards, "accuracy", "accuracy_heldout_labelers"),
+        "reward_model": {
+            "accuracy": rewards.get("accuracy"),
+            "accuracy_heldout_labelers": rewards.get("accuracy_heldout_labelers"),
+            **{name: rewards[name] for name in ACCURACY if name in rewards},
+        },
         "labelers": {
             "agreement": compared.get("agreement"),
             "agreement_heldout": judged.get("agreement_heldout"),
         },
         "public_tasks": report.get("public_tasks", {}),
         "gold": report.get("gold", {}),
+        "reward": report.get("reward", {}),
+        "reward_gain": report.get("reward_gain", {}),
         "ppo": report.get("ppo", {}),
         "prompts": {
             "raw": int(prompts.get("raw", 0)),
@@ -99,72 +102,9 @@ def gather(
             },
         },
     }
-    losses = {stage: _ends(by_stage.get(label, {})) for stage, label in LOSSES.items()}
-    summary["losses"] = {stage: ends for stage, ends in losses.items() if ends}
+    curves = {(r.label, name): curve for r in records for name, curve in r.curves.items()}
+    summary["losses"] = {name: curves[key] for name, key in LOSSES.items() if key in curves}
     exported = [f["tasks"] for label, f in by_stage.items() if "tasks" in f and "export" in label]
     if exported:
         summary["tasks_exported"] = int(sum(exported))
     return summary
-
-
-def _ends(figures: Mapping[str, float]) -> list[float]:
-    """First and last training loss of a stage."""
-    return [figures[name] for name in ("first_loss", "loss") if name in figures]
-
-
-def _pick(figures: Mapping[str, float], *names: str) -> dict[str, float | None]:
-    return {name: figures.get(name) for name in names}
-
-
-def show(summary: Mapping[str, Any], console: Console) -> None:
-    """The table at the end of a run."""
-    if summary["win_rates"]:
-        table = Table(
-            title="Win rate against SFT, judged blind by held-out labelers",
-            caption="paper (figure 1): GPT-3 < GPT-3 with a prefix < SFT < PPO and PPO-ptx, "
-            "which are about equal",
-        )
-        for column in ("system", "win rate", "95% interval", "gold", "public loss", "public acc."):
-            table.add_column(column, justify="left" if column == "system" else "right")
-        for system, rate in summary["win_rates"].items():
-            public = summary["public_tasks"].get(system, {})
-            table.add_row(
-                system,
-                f"{rate['win_rate']:.3f}",
-                f"{rate['ci_low']:.3f} to {rate['ci_high']:.3f}",
-                _figure(summary["gold"].get(system)),
-                _figure(public.get("loss")),
-                _figure(public.get("accuracy")),
-            )
-        console.print(table)
-    table = Table(title="People and reward model")
-    for column in ("figure", "here", "paper"):
-        table.add_column(column, justify="left" if column == "figure" else "right")
-    for label, section, key in (
-        ("training labelers agree with one another", "labelers", "agreement"),
-        ("held-out labelers agree with one another", "labelers", "agreement_heldout"),
-        ("reward model, held-out prompts", "reward_model", "accuracy"),
-        ("reward model, held-out labelers", "reward_model", "accuracy_heldout_labelers"),
-    ):
-        table.add_row(label, _figure(summary[section].get(key)), PAPER[key])
-    console.print(table)
-    prompts = summary["prompts"]
-    dropped = ", ".join(f"{reason} {count}" for reason, count in prompts["rejected"].items())
-    canaries = prompts["pii_canaries"]
-    console.print(
-        f"prompts: {prompts['raw']} in, {prompts['kept']} kept; dropped: {dropped or 'none'}; "
-        f"PII canaries {canaries['found']} of {canaries['planted']} found",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for line in (
-        f"time:    {summary['seconds']['total']:.0f} s",
-        f"report:  {summary['report_file']}",
-        f"summary: {summary['summary_file']}",
-        f"MLflow:  make ui (or instructflow ui), run {summary['mlflow_run_id'] or 'not recorded'}",
-    ):
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

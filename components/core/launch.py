@@ -258,6 +258,7 @@ def _conclude(stage: Stage[Any], outputs: Outputs, context: Context, seconds: fl
         run=context.run,
         seconds=seconds,
         figures=_finite(outputs.headline),
+        curves=outputs.curves,
         outputs=outputs.references,
     )
     work.save(storage, root, done)

@@ -2,14 +2,21 @@
 
 Written when a stage ends, under the digest of (config, inputs, code), which manifests name as
 ``provenance.work``. So the figures of a step that came from the cache are found, too: from a
-published thing, the lineage leads to all the work behind it (docs/adr/0005).
+published thing, the lineage leads to all the work behind it (docs/adr/0005). What a run did whose
+outputs nothing else was made of is found under the run's id.
 """
+
+import itertools
+from collections.abc import Sequence
 
 from pydantic import Field
 
 from components.core.config import Config
 from components.core.references import lineage
 from components.core.storage import MissingKey, Storage
+
+#: Points of a curve that are kept.
+POINTS = 50
 
 
 class WorkRecord(Config):
@@ -21,6 +28,9 @@ class WorkRecord(Config):
     run: str = Field(description="The pipeline run that did the work.")
     seconds: float = Field(description="Wall seconds of the attempt that finished.")
     figures: dict[str, float] = Field(description="Headline figures.")
+    curves: dict[str, list[float]] = Field(
+        default_factory=dict, description="Figures as they went over the work, in equal steps."
+    )
     outputs: dict[str, str] = Field(description="References by output name.")
 
 
@@ -29,9 +39,32 @@ def place(root: str, work: str) -> str:
     return f"{root.rstrip('/')}/work/{work}.json"
 
 
+def place_of_run(root: str, run: str) -> str:
+    """Below what a run's finished work is listed."""
+    return f"{root.rstrip('/')}/runs/{run}/"
+
+
 def save(storage: Storage, root: str, record: WorkRecord) -> None:
     """Write a record; the same work done again overwrites it."""
     storage.put_bytes(place(root, record.work), record.canonical_json().encode())
+    storage.put_bytes(place_of_run(root, record.run) + record.label, record.work.encode())
+
+
+def thinned(values: Sequence[float], most: int = POINTS) -> list[float]:
+    """A curve of at most ``most`` points: means over neighbours, in groups of equal size (by one).
+
+    Means, and not every n-th value: single updates are noise.
+    """
+    count = min(most, len(values))
+    ends = [place * len(values) // count for place in range(count + 1)] if count else [0]
+    parts = [values[start:end] for start, end in itertools.pairwise(ends)]
+    return [sum(part) / len(part) for part in parts]
+
+
+def of_run(storage: Storage, root: str, run: str) -> list[WorkRecord]:
+    """The records of all the work that a run did itself, by label."""
+    listed = sorted(found.uri for found in storage.list(place_of_run(root, run)))
+    return [_read(storage, root, storage.get_bytes(uri).decode()) for uri in listed]
 
 
 def behind(storage: Storage, root: str, reference: str) -> list[WorkRecord]:
@@ -41,8 +74,11 @@ def behind(storage: Storage, root: str, reference: str) -> list[WorkRecord]:
         work = node.manifest.provenance.work if node.manifest else ""
         if work and work not in found:
             try:
-                text = storage.get_bytes(place(root, work)).decode()
+                found[work] = _read(storage, root, work)
             except MissingKey:
                 continue
-            found[work] = WorkRecord.from_json(text, at="work")
     return list(found.values())
+
+
+def _read(storage: Storage, root: str, work: str) -> WorkRecord:
+    return WorkRecord.from_json(storage.get_bytes(place(root, work)).decode(), at="work")

@@ -1,7 +1,6 @@
 """The stage: a policy, rankings and demonstrations in, a reward model out."""
 
 import html
-import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -78,14 +77,19 @@ def run(config: RewardModelConfig, inputs: Inputs, outputs: Outputs, context: Co
         **{name: float(count) for name, count in sorted(dropped.items())},
     }
     for name, comparisons in judged.items():
-        value, pairs = pair_accuracy(model, comparisons, config, pad_id=pad_id)
-        if not math.isnan(value):
-            metrics[name] = value
-            metrics[f"{name}_pairs"] = float(pairs)
+        judgment = pair_accuracy(model, comparisons, config, pad_id=pad_id)
+        if judgment.pairs:
+            metrics[name] = judgment.share.value
+            metrics[f"{name}_low"] = judgment.share.low
+            metrics[f"{name}_high"] = judgment.share.high
+            metrics[f"{name}_pairs"] = float(judgment.pairs)
+            metrics[f"{name}_prompts"] = float(judgment.share.n)
     out = context.workdir / "reward_model"
     save_model(model, tokenizer, out)
     outputs.folder("reward_model", "reward_model", config.system, out)
     outputs.headline_metrics(metrics)
+    outputs.curve("loss", history.loss)
+    outputs.curve("train_accuracy", history.accuracy)
     outputs.html(_page(metrics))
     checkpoints.clear()
 

@@ -16,6 +16,7 @@ from components.core.models import score, set_reward_bias
 from components.core.objectives import ranked_pairs, ranking_loss
 from components.core.parallel import stream
 from components.core.schedules import cosine, set_learning_rate
+from components.core.statistics import Interval, cluster_bootstrap
 from components.core.tokens import bucketed_batches, collate
 from components.core.training_state import (
     CheckpointStore,
@@ -27,6 +28,9 @@ from components.core.training_state import (
 from components.reward_model.comparisons import Comparison
 from components.reward_model.config import RewardModelConfig
 from components.reward_model.scoring import check_packing, microbatches, score_comparisons
+
+#: Resamples of an accuracy's interval (own value).
+RESAMPLES = 2000
 
 #: Told after each step: steps done, steps in all, the step's figures.
 Report = Callable[[int, int, dict[str, float]], None]
@@ -179,6 +183,15 @@ def centre(
     return bias
 
 
+@dataclass(frozen=True)
+class PairAccuracy:
+    """Share of decided pairs that a model orders as the labeler did."""
+
+    #: 95%, by bootstrap over prompts: pairs of one prompt are not independent. ``n`` is prompts.
+    share: Interval
+    pairs: int
+
+
 @torch.no_grad()
 def pair_accuracy(
     model: PreTrainedModel,
@@ -186,9 +199,10 @@ def pair_accuracy(
     config: RewardModelConfig,
     *,
     pad_id: int,
-) -> tuple[float, int]:
-    """Share of the decided pairs of all comparisons that the model orders as the labeler did."""
-    right_sum, pairs_sum = 0.0, 0
+) -> PairAccuracy:
+    """The model's accuracy on all comparisons; NaN where they hold no decided pair."""
+    right_of: dict[str, float] = {}
+    pairs_of: dict[str, int] = {}
     ordered = sorted(comparisons, key=lambda comparison: comparison.packed_tokens)
     for part in microbatches(ordered, config.microbatch_tokens, config.pack_outputs):
         for values, comparison in zip(
@@ -196,5 +210,14 @@ def pair_accuracy(
         ):
             ranks = torch.tensor(comparison.ranks, device=values.device)
             right, pairs = ranked_pairs(values, ranks)
-            right_sum, pairs_sum = right_sum + right, pairs_sum + pairs
-    return (right_sum / pairs_sum if pairs_sum else math.nan), pairs_sum
+            prompt = comparison.prompt_id
+            right_of[prompt] = right_of.get(prompt, 0.0) + right
+            pairs_of[prompt] = pairs_of.get(prompt, 0) + pairs
+    prompts = sorted(pairs_of)
+    share = cluster_bootstrap(
+        [right_of[prompt] for prompt in prompts],
+        [pairs_of[prompt] for prompt in prompts],
+        resamples=RESAMPLES,
+        seed=config.seed,
+    )
+    return PairAccuracy(share, sum(pairs_of.values()))

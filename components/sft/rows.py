@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -15,13 +16,38 @@ from components.core.tokens import encode_prompt, encode_response
 Row = tuple[list[int], list[int]]
 
 
+class DocumentRows(Sequence[Row]):
+    """Documents as rows, encoded when they are asked for: a mix reads few of a large corpus."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int
+    ) -> None:
+        self._tokenizer, self._texts, self._limit = tokenizer, texts, limit
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> "DocumentRows": ...
+    def __getitem__(self, index: int | slice) -> "Row | DocumentRows":
+        if isinstance(index, slice):
+            return DocumentRows(self._tokenizer, self._texts[index], self._limit)
+        ids = self._tokenizer(
+            self._texts[index], add_special_tokens=False, split_special_tokens=True, verbose=False
+        )["input_ids"]
+        whole = [*ids, self._tokenizer.eos_token_id]
+        return whole[:1], whole[1 : self._limit]
+
+
 @dataclass(frozen=True)
 class Rows:
     """Demonstrations, apart by what they are for, and documents to mix in."""
 
     train: list[Row]
     validation: list[Row]
-    documents: list[Row]
+    documents: Sequence[Row]
     too_long: int
 
 
@@ -60,19 +86,8 @@ def build_rows(
     return Rows(
         train=[row for index, row in enumerate(rows) if index not in held],
         validation=[row for index, row in enumerate(rows) if index in held],
-        documents=_document_rows(tokenizer, documents, limit),
+        documents=DocumentRows(
+            tokenizer, [d.text for d in documents if d.split == "train" and d.text], limit
+        ),
         too_long=too_long,
     )
-
-
-def _document_rows(
-    tokenizer: PreTrainedTokenizerBase, documents: Iterable[Document], limit: int
-) -> list[Row]:
-    texts = [document.text for document in documents if document.split == "train"]
-    if not texts:
-        return []
-    encoded: Sequence[list[int]] = tokenizer(
-        texts, add_special_tokens=False, split_special_tokens=True, verbose=False
-    )["input_ids"]
-    whole = ([*ids, tokenizer.eos_token_id] for ids in encoded)
-    return [(ids[:1], ids[1:limit]) for ids in whole if len(ids) > 1]

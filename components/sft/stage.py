@@ -75,6 +75,8 @@ def run(config: SftConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         "too_long": float(rows.too_long),
     }
     outputs.headline_metrics(figures)
+    outputs.curve("loss", history.loss)
+    outputs.curve("validation_loss", history.validation)
     outputs.html(_page(figures, history.validation))
 
 

@@ -104,15 +104,17 @@ def test_training_learns_the_ranking_and_generalises(tmp_path, packed):
     model = small_reward_model(tmp_path)
     config = CONFIG.model_copy(update={"pack_outputs": packed})
     unseen = comparisons(20, seed=99)
-    before, pairs = pair_accuracy(model, unseen, config, pad_id=PAD)
+    before = pair_accuracy(model, unseen, config, pad_id=PAD)
     steps = []
     history = train_reward_model(
         model, comparisons(48), config, pad_id=PAD, report=lambda *told: steps.append(told[:2])
     )
-    after, _ = pair_accuracy(model, unseen, config, pad_id=PAD)
+    after = pair_accuracy(model, unseen, config, pad_id=PAD)
     assert history.loss[0] > 2 * history.loss[-1]
-    assert before < 0.75 < 0.9 < after
-    assert pairs > 100
+    assert before.share.value < 0.75 < 0.9 < after.share.value
+    assert after.share.low <= after.share.value <= after.share.high
+    assert after.pairs > 100
+    assert after.share.n == len({comparison.prompt_id for comparison in unseen})
     assert steps == [(step, 24) for step in range(1, 25)]
 
 
@@ -152,9 +154,9 @@ def test_nothing_to_train_on_and_a_diverging_run_are_named(tmp_path):
 
 
 def test_no_pairs_no_accuracy(tmp_path):
-    value, pairs = pair_accuracy(small_reward_model(tmp_path), [], CONFIG, pad_id=PAD)
-    assert math.isnan(value)
-    assert pairs == 0
+    nothing = pair_accuracy(small_reward_model(tmp_path), [], CONFIG, pad_id=PAD)
+    assert math.isnan(nothing.share.value)
+    assert (nothing.pairs, nothing.share.n) == (0, 0)
 
 
 def test_dropout_of_the_trunk_stays_off(tmp_path):
