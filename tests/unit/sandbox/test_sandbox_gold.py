@@ -43,7 +43,7 @@ def test_an_ideal_answer_has_all_of_the_score(skill: str, constraint: Constraint
         assert GOLD.score(ask(request, seed), answer) == pytest.approx(perfect(request))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(ASKED),
     st.integers(0, 10**6),

@@ -23,7 +23,7 @@ def without_opener(request: Request) -> bool:
     return request.skill.startswith("shots_")
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(REQUESTS, st.integers(0, 10**6), st.sampled_from(["", *OPENERS, *CUSTOMERS]))
 def test_what_was_asked_is_read_back(request: Request, seed: int, opener: str) -> None:
     opener = "" if without_opener(request) else opener
@@ -38,7 +38,7 @@ def test_every_skill_is_read_back_with_every_constraint(skill: str, constraint: 
         assert parse(ask(request, seed)) == request
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(REQUESTS, st.integers(0, 10**6), st.sampled_from([str.upper, str.title, str.capitalize]))
 def test_letters_and_white_space_do_not_matter(
     request: Request, seed: int, written: Callable[[str], str]
@@ -50,7 +50,7 @@ def test_letters_and_white_space_do_not_matter(
     assert parse(loud) == request
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(REQUESTS, st.integers(0, 10**6))
 def test_what_stands_before_does_not_matter(request: Request, seed: int) -> None:
     """A redacted value, an earlier turn: the last turn's last words are the request."""
