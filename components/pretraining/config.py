@@ -38,12 +38,6 @@ class PretrainingConfig(Config):
         "attends to; narrow models then learn in-context copying at once. Own; see "
         "initialisation.py.",
     )
-    copying_steps: int = Field(
-        0,
-        ge=0,
-        description="Updates, before all others, on short rows of random tokens that repeat: they "
-        "teach copying from context and nothing else. Own.",
-    )
     steps: int = Field(1000, ge=1, description="Updates. Own.")
     batch_tokens: int = Field(8192, ge=8, description="Tokens an update, over all rows. Own.")
     short_share: float = Field(
@@ -89,11 +83,6 @@ class PretrainingConfig(Config):
                 f"batch_tokens {self.batch_tokens} must hold a row of positions {self.positions}"
             )
         return self
-
-    @property
-    def updates(self) -> int:
-        """All updates."""
-        return self.copying_steps + self.steps
 
     @property
     def short_steps(self) -> int:

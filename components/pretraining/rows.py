@@ -22,15 +22,11 @@ class TokenStream:
             raise BadInput("documents: none with split train; expected at least one")
         self._documents = [torch.tensor(ids, dtype=torch.int64) for ids in documents]
         self._config = config
-        self._vocabulary = torch.cat(self._documents).unique()
         self.tokens = sum(len(ids) for ids in documents)
         self._epoch, self._flat = -1, torch.empty(0, dtype=torch.int64)
 
     def rows(self, step: int) -> Tensor:
         """(rows, length) int64 ids of an update, counted from 0."""
-        if step < self._config.copying_steps:
-            return self._repeating(step)
-        step -= self._config.copying_steps
         length = self._config.row_tokens(step)
         count = self._config.batch_tokens // length
         start, end = self._place(step), self._place(step) + count * length
@@ -41,24 +37,6 @@ class TokenStream:
             parts.append(part)
             start += len(part)
         return torch.cat(parts).view(count, length)
-
-    def _repeating(self, step: int) -> Tensor:
-        """Rows of random tokens of the documents, in runs of 3 to 8 that come twice."""
-        generator = stream(self._config.seed, "pretraining", "copying", step)
-        length = self._config.short_tokens
-        count = self._config.batch_tokens // length
-        tokens = self._vocabulary[
-            torch.randint(len(self._vocabulary), (count * length,), generator=generator)
-        ].view(count, length)
-        sizes = iter(torch.randint(3, 9, (count * length,), generator=generator).tolist())
-        for row in tokens:
-            at = 0
-            while at < length:
-                size = next(sizes)
-                again = row[at + size : at + 2 * size]
-                again.copy_(row[at : at + len(again)].clone())
-                at += 2 * size
-        return tokens
 
     def _place(self, step: int) -> int:
         """How many tokens the updates before this one took."""

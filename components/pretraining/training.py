@@ -33,9 +33,9 @@ Report = Callable[[int, int, float], None]
 
 def learning_rate(config: PretrainingConfig, step: int) -> float:
     """The learning rate of an update: linear warm-up, and a cosine over all updates."""
-    warm = round(config.warmup_share * config.updates)
+    warm = round(config.warmup_share * config.steps)
     rise = warm_up(step + 1, warm, 0.0) if warm else 1.0
-    return config.learning_rate * rise * cosine(step, config.updates, config.final_learning_rate)
+    return config.learning_rate * rise * cosine(step, config.steps, config.final_learning_rate)
 
 
 def train_language_model(
@@ -71,7 +71,7 @@ def train_language_model(
         losses += saved.meta["loss"]
     model.train()
     low = config.precision == "bfloat16"
-    for step in range(saved.step if saved else 0, config.updates):
+    for step in range(saved.step if saved else 0, config.steps):
         set_learning_rate(optimizer, learning_rate(config, step))
         ids = rows.rows(step).to(model.device)
         with torch.autocast(ids.device.type, torch.bfloat16) if low else contextlib.nullcontext():
@@ -90,9 +90,9 @@ def train_language_model(
         losses.append(value)
         done = step + 1
         if report is not None:
-            report(done, config.updates, value)
+            report(done, config.steps, value)
         every = config.checkpoint_every
-        if checkpoints is not None and every and done % every == 0 and done < config.updates:
+        if checkpoints is not None and every and done % every == 0 and done < config.steps:
             state = module_state("model", model) | optimizer_state("optimizer", optimizer)
             checkpoints.save(done, state, {"loss": losses})
     model.eval()

@@ -45,7 +45,7 @@ class WorldConfig(Config):
     labeler_prompts: int = Field(
         60, ge=0, description="Prompts of one labeler: a third each plain, few-shot, user-based."
     )
-    demonstrations: int = Field(2000, ge=1, description="Demonstrations, over all labelers.")
+    demonstrations: int = Field(3000, ge=1, description="Demonstrations, over all labelers.")
     flaws: FlawRates = Field(FlawRates(), description="Flaws of the demonstrations.")
     duplicate_share: float = Field(
         0.04, ge=0, le=0.5, description="Planted duplicates, as a share of the prompts."

@@ -36,7 +36,7 @@ Writer = Callable[[World, random.Random], str]
 BAD_PAGE = Flaws(
     ignored_constraint=0.9,
     rambling=0.1,
-    wrong=0.3,
+    wrong=0.5,
     repeated=0.2,
     rude=0.0,
     no_refusal=0.95,
@@ -52,9 +52,9 @@ GOOD_PAGE = Flaws(
     needless_refusal=0.01,
 )
 #: Share of good ones among the pages.
-GOOD_PAGES = 0.3
+GOOD_PAGES = 0.25
 #: How often an answer of a bad page ends in the page's own rude or idle words.
-TAIL_RATE = 0.8
+TAIL_RATE = 0.9
 
 
 def _facts(world: World, rng: random.Random) -> str:
