@@ -1,6 +1,6 @@
 """What each system answered to the same prompts: unblinded tasks, or outputs drawn here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -11,9 +11,11 @@ from components.core.completions import complete, prompt_room
 from components.core.models import load_policy, load_reward_model, positions, score
 from components.core.parallel import device, stream
 from components.core.records import KeyEntry, Message, Prompt, Task
+from components.core.statistics import Interval
 from components.core.systems import split
 from components.core.tokens import collate, encode_prompt, encode_response, load_tokenizer
 from components.evaluation.config import EvaluationConfig
+from components.evaluation.win_rate import Bootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,42 @@ def reward_scores(folder: Path, answered: Sequence[Answers], batch_tokens: int) 
     return scores
 
 
-def mean_by_system(answered: Iterable[Answers], scores: Mapping[str, float]) -> dict[str, float]:
-    """system -> mean score of its outputs that have one."""
-    values: dict[str, list[float]] = {}
+def mean_by_system(
+    answered: Iterable[Answers], scores: Mapping[str, float], bootstrap: Bootstrap
+) -> dict[str, Interval]:
+    """system -> mean score of its outputs that have one; clusters are prompts."""
+    totals: dict[str, dict[str, tuple[float, float]]] = {}
+    for prompt, system, values in _scored(answered, scores):
+        totals.setdefault(system, {})[prompt] = (sum(values), float(len(values)))
+    return {system: bootstrap.over(mine) for system, mine in totals.items()}
+
+
+def gain_by_system(
+    answered: Iterable[Answers], scores: Mapping[str, float], baseline: str, bootstrap: Bootstrap
+) -> dict[str, Interval]:
+    """system -> how much higher it scores than the baseline, a mean over prompts both answered.
+
+    Paired by prompt, so that easy and hard prompts cancel out.
+    """
+    means: dict[str, dict[str, float]] = {}
+    for prompt, system, values in _scored(answered, scores):
+        means.setdefault(system, {})[prompt] = sum(values) / len(values)
+    against = means.pop(baseline, {})
+    gains = {
+        system: {p: (value - against[p], 1.0) for p, value in mine.items() if p in against}
+        for system, mine in means.items()
+    }
+    return {system: bootstrap.over(mine) for system, mine in gains.items() if mine}
+
+
+def _scored(
+    answered: Iterable[Answers], scores: Mapping[str, float]
+) -> Iterator[tuple[str, str, list[float]]]:
+    """(prompt, system, scores of its outputs to that prompt), where there are any."""
     for answers in answered:
+        found: dict[str, list[float]] = {}
         for answer in answers.answers:
             if answer.id in scores:
                 for system in answer.systems:
-                    values.setdefault(system, []).append(scores[answer.id])
-    return {system: sum(mine) / len(mine) for system, mine in values.items()}
+                    found.setdefault(system, []).append(scores[answer.id])
+        yield from ((answers.prompt_id, system, values) for system, values in found.items())

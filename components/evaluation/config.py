@@ -26,6 +26,11 @@ class EvaluationConfig(Config):
         ge=2,
         description="Words to choose a document's last word from, the right one among them.",
     )
+    cloze_tokens: int = Field(
+        default=256,
+        ge=1,
+        description="Most tokens of a document that a cloze shows, the last ones (own value).",
+    )
     batch_tokens: int = Field(
         default=8192, ge=1, description="Tokens, padding included, in a batch (bounds memory)."
     )

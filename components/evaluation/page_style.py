@@ -28,7 +28,10 @@ font-variant-numeric:tabular-nums}
 .card{background:var(--card);border:1px solid var(--rule);border-radius:14px;
 padding:1.2rem 1.3rem;margin:1rem 0}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));gap:1rem;margin:1rem 0}
-.pair .card{margin:0}
+.trio{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:1rem;margin:1rem 0}
+.pair .card,.trio .card{margin:0}
+.trio .card{padding:1rem}
+.prose td.text:first-child{white-space:nowrap;vertical-align:top;color:var(--soft)}
 .scroll{overflow-x:auto}
 .wide svg{min-width:760px}
 svg{display:block;width:100%;height:auto;font-family:inherit}
@@ -63,7 +66,8 @@ td:last-child,th:last-child{padding-right:0}
 tr:last-child td{border-bottom:0}
 th.text,td.text{text-align:left;white-space:normal}
 td.heat{text-align:center;background:color-mix(in srgb,var(--h) var(--p),transparent)}
-.ask{font-size:.98rem;margin:0 0 .8rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.ask{font-size:.98rem;margin:0 0 .8rem;white-space:pre-wrap;overflow-wrap:anywhere;
+max-height:14rem;overflow:auto}
 .ask small{color:var(--faint);display:block;font-size:.78rem}
 .answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:.7rem}
 .answer{border-top:3px solid var(--c);background:var(--bg);border-radius:0 0 8px 8px;

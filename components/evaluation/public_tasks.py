@@ -78,12 +78,13 @@ def measure(
     documents: Sequence[tuple[str, str]],
     items: Sequence[Cloze],
     *,
+    cloze_tokens: int,
     batch_tokens: int,
     bootstrap: Bootstrap,
 ) -> PublicTasks:
     """One policy on all documents, (id, text), and cloze items; clusters are documents."""
     losses, bits = document_loss(model, tokenizer, documents, batch_tokens)
-    right = cloze_right(model, tokenizer, items, batch_tokens)
+    right = cloze_right(model, tokenizer, items, cloze_tokens, batch_tokens)
     return PublicTasks(
         loss=bootstrap.over(losses),
         bits_per_byte=bits,
@@ -108,7 +109,7 @@ def document_loss(
     rows: list[Row] = []
     owners: list[str] = []
     for name, text in documents:
-        ids = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids = [*_encode(tokenizer, text), tokenizer.eos_token_id]
         for start in range(0, len(ids), width):
             window = ids[start : start + width]
             if len(window) > 1:
@@ -129,20 +130,22 @@ def cloze_right(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     items: Sequence[Cloze],
+    cloze_tokens: int,
     batch_tokens: int,
 ) -> list[bool]:
     """Whether the right option is the likeliest continuation, for each item.
 
-    An option's likelihood is that of all its tokens; the context is cut at its start where both do
-    not fit.
+    An option's likelihood is that of all its tokens; the context is its last ``cloze_tokens``
+    tokens, fewer where the model's positions do not hold them and the option.
     """
     width = positions(model)
     rows: list[Row] = []
     for item in items:
-        context = tokenizer(item.context, add_special_tokens=False)["input_ids"]
+        context = _encode(tokenizer, item.context)
         for option in item.options:
-            ids = tokenizer(" " + option, add_special_tokens=False)["input_ids"]
-            rows.append((context[-max(1, width - len(ids)) :], ids))
+            ids = _encode(tokenizer, " " + option)
+            shown = min(cloze_tokens, max(1, width - len(ids)))
+            rows.append((context[-shown:], ids))
     losses = _losses(model, rows, tokenizer.pad_token_id, batch_tokens)
     right = []
     at = 0
@@ -151,6 +154,11 @@ def cloze_right(
         at += len(item.options)
         right.append(mine.index(min(mine)) == item.answer)
     return right
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of text, however long: rows are cut to the model's positions here."""
+    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
 @torch.no_grad()

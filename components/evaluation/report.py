@@ -6,7 +6,9 @@ from html import escape
 from components.core.systems import ordered, title
 from components.evaluation.curves import Curve
 from components.evaluation.figures import bars, colour, curves, legend, preference
+from components.evaluation.header import header, subject
 from components.evaluation.lineage_figure import lineage_figure
+from components.evaluation.origins import origins
 from components.evaluation.page_style import CSS
 from components.evaluation.results import Results, tax_taken_back
 from components.evaluation.side_by_side import samples
@@ -22,10 +24,11 @@ from components.evaluation.tables import (
 def render(results: Results, *, examples: int, seed: int) -> str:
     """The whole page; a section without anything measured is left out."""
     sections = [
-        _header(results),
+        header(results),
         _preference(results),
         _tax(results),
         _optimisation(results),
+        origins(results),
         _paper(results),
         samples(results, examples, seed),
         _lineage(results),
@@ -33,64 +36,10 @@ def render(results: Results, *, examples: int, seed: int) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Evaluation of {escape(_subject(results))}</title><style>{CSS}</style></head>"
+        f"<title>Evaluation of {escape(subject(results))}</title><style>{CSS}</style></head>"
         f"<body><main>{''.join(sections)}"
         "<footer>Made by instructflow from published data only: the same inputs give the same "
         "page.</footer></main></body></html>\n"
-    )
-
-
-def _subject(results: Results) -> str:
-    """The system that the page is about: the last of the paper's order."""
-    return title(results.systems[-1]) if results.systems else "nothing"
-
-
-def _header(results: Results) -> str:
-    tiles = []
-    best = [s for s in results.systems if s in results.win_rates and s != results.baseline][-1:]
-    if best:
-        rate = results.win_rates[best[0]]
-        lead = (
-            f"{escape(title(best[0]))} is preferred to {escape(title(results.baseline))} in "
-            f"<b>{rate.value:.1%}</b> of blind comparisons "
-            f"({results.confidence:.0%} interval {rate.low:.1%} to {rate.high:.1%}, "
-            f"{rate.n} prompts, {results.judgments:,} judgments)."
-        )
-        tiles.append((f"{rate.value:.1%}", f"{title(best[0])} against {title(results.baseline)}"))
-    else:
-        lead = (
-            "No labels have come back yet: this page holds what can be measured without people, "
-            "and becomes complete when the exported tasks are labeled."
-        )
-    held_out = results.agreement.get("heldout") or results.agreement.get("training")
-    if held_out and held_out.value == held_out.value:
-        tiles.append((f"{held_out.value:.1%}", "labelers of this evaluation agree"))
-    if (
-        results.reward_agreement
-        and results.reward_agreement.value == results.reward_agreement.value
-    ):
-        tiles.append((f"{results.reward_agreement.value:.1%}", "reward model agrees with them"))
-    loss = {s: public.loss.value for s, public in results.public_tasks.items()}
-    back = tax_taken_back(loss)
-    if back is not None:
-        tiles.append((f"{loss['ppo'] - loss['sft']:+.3f}", "public-task loss that PPO adds to SFT"))
-        tiles.append((f"{back:.0%}", "of it taken back by PPO-ptx"))
-    elif loss:
-        last = ordered(loss)[-1]
-        tiles.append((f"{loss[last]:.3f}", f"public-task loss of {title(last)}"))
-    if not best:
-        scored = [s for s in ordered(results.reward) if s != results.baseline][-1:]
-        tiles += [
-            (f"{results.reward[s]:+.2f}", f"reward model's score of {title(s)}") for s in scored
-        ]
-    boxes = "".join(
-        f'<div class="tile"><b>{escape(value)}</b><span>{escape(what)}</span></div>'
-        for value, what in tiles
-    )
-    return (
-        '<p class="kicker">Evaluation report</p>'
-        f"<h1>How well the policies follow instructions</h1>"
-        f'<p class="lead">{lead}</p><div class="tiles">{boxes}</div>'
     )
 
 
@@ -134,7 +83,10 @@ def _columns_note(results: Results) -> str:
     if results.gold:
         notes.append("Gold: the made-up world's own score, which no stage was given.")
     if results.reward:
-        notes.append("Reward: the reward model's mean score; demonstrations score 0.")
+        notes.append(
+            "Reward: the reward model's mean score; demonstrations score 0. Beside it the gain on "
+            f"the same prompts, with its {results.confidence:.0%} interval."
+        )
     return f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
 
 
@@ -197,6 +149,7 @@ def _optimisation(results: Results) -> str:
         s: list(zip(map(float, c.iteration), c.reward, strict=True)) for s, c in longer.items()
     }
     panels.append(_figure("Reward over training", curves(rising, "iteration", "reward")))
+    width = "pair" if len(panels) % 2 == 0 else "trio"
     said = (
         "Where the reward goes on rising while gold falls, the policy exploits the reward model."
         if gold
@@ -204,7 +157,7 @@ def _optimisation(results: Results) -> str:
     )
     return (
         f"<h2>Optimisation against the reward model</h2><p>{said}</p>"
-        f'{legend(ordered(courses))}<div class="pair">{"".join(panels)}</div>'
+        f'{legend(ordered(courses))}<div class="{width}">{"".join(panels)}</div>'
     )
 
 

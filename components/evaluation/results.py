@@ -50,8 +50,10 @@ class Results:
     agreement: Mapping[str, Interval] = field(default_factory=dict)
     judgments: int = 0
     public_tasks: Mapping[str, PublicTasks] = field(default_factory=dict)
-    gold: Mapping[str, float] = field(default_factory=dict)
-    reward: Mapping[str, float] = field(default_factory=dict)
+    gold: Mapping[str, Interval] = field(default_factory=dict)
+    reward: Mapping[str, Interval] = field(default_factory=dict)
+    #: How much more reward than the baseline, on the same prompts.
+    reward_gain: Mapping[str, Interval] = field(default_factory=dict)
     #: How often the reward model prefers what a labeler of this evaluation preferred.
     reward_agreement: Interval | None = None
     curves: Mapping[str, Curve] = field(default_factory=dict)
@@ -62,6 +64,8 @@ class Results:
     rank_by_output: Mapping[str, float] = field(default_factory=dict)
     #: Headline figures of the work behind the inputs: stage label -> figures.
     work: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    #: Training losses of that work, in equal steps: stage label -> losses.
+    losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     lineage: Sequence[LineageNode] = ()
 
     @property
@@ -97,8 +101,17 @@ class Results:
                 }
                 for system in ordered(self.public_tasks)
             },
-            "gold": {system: self.gold[system] for system in ordered(self.gold)},
-            "reward": {system: self.reward[system] for system in ordered(self.reward)},
+            "gold": {system: self.gold[system].value for system in ordered(self.gold)},
+            "reward": {system: self.reward[system].value for system in ordered(self.reward)},
+            "reward_gain": {
+                system: {
+                    "gain": self.reward_gain[system].value,
+                    "ci_low": self.reward_gain[system].low,
+                    "ci_high": self.reward_gain[system].high,
+                    "n": self.reward_gain[system].n,
+                }
+                for system in ordered(self.reward_gain)
+            },
             "reward_agreement": self.reward_agreement.value if self.reward_agreement else None,
             "ppo": {
                 system: {
@@ -120,8 +133,11 @@ class Results:
         for system, public in self.public_tasks.items():
             figures[f"public_loss.{system}"] = public.loss.value
             figures[f"public_accuracy.{system}"] = public.accuracy.value
-        figures |= {f"gold.{system}": value for system, value in self.gold.items()}
-        figures |= {f"reward.{system}": value for system, value in self.reward.items()}
+        figures |= {f"gold.{system}": mean.value for system, mean in self.gold.items()}
+        figures |= {f"reward.{system}": mean.value for system, mean in self.reward.items()}
+        for system, gain in self.reward_gain.items():
+            figures[f"reward_gain.{system}"] = gain.value
+            figures[f"reward_gain_low.{system}"] = gain.low
         # NaN is no figure: a document set without cloze items has no accuracy.
         return {name: value for name, value in figures.items() if value == value}
 

@@ -86,6 +86,7 @@ def run(config: EvaluationConfig, inputs: Inputs, outputs: Outputs, context: Con
         for sample in read_records(context.storage, reference, Sample)
     )
     judgments = judgments_of(ratings, rankings_of(inputs))
+    worked = work_behind(context, inputs.parents())
     results = Results(
         baseline=config.baseline,
         confidence=config.confidence,
@@ -98,8 +99,9 @@ def run(config: EvaluationConfig, inputs: Inputs, outputs: Outputs, context: Con
         agreement=agreement_of(judgments, config),
         judgments=len({(rating.task_id, rating.labeler) for rating in ratings}),
         public_tasks=public,
-        gold=answered.mean_by_system(shown, gold),
-        reward=answered.mean_by_system(shown, rewards),
+        gold=answered.mean_by_system(shown, gold, bootstrap),
+        reward=answered.mean_by_system(shown, rewards, bootstrap),
+        reward_gain=answered.gain_by_system(shown, rewards, config.baseline, bootstrap),
         reward_agreement=reward_agreement(ratings, rewards, bootstrap),
         curves=from_samples(samples, gold),
         histories={
@@ -110,7 +112,8 @@ def run(config: EvaluationConfig, inputs: Inputs, outputs: Outputs, context: Con
         gold_by_output=gold,
         reward_by_output=rewards,
         rank_by_output=mean_ranks(ratings),
-        work=work_behind(context, inputs.parents()),
+        work={label: record.figures for label, record in worked.items()},
+        losses={label: r.curves["loss"] for label, r in worked.items() if r.curves.get("loss")},
         lineage=lineage_of(context.storage, inputs.parents()),
     )
 
@@ -172,6 +175,7 @@ def public_tasks(
             load_tokenizer(folder),
             documents,
             items,
+            cloze_tokens=config.cloze_tokens,
             batch_tokens=config.batch_tokens,
             bootstrap=bootstrap,
         )
@@ -196,10 +200,10 @@ def rankings_of(inputs: Inputs) -> list[Ranking]:
     return list(inputs.rows("rankings", Ranking)) if "rankings" in inputs else []
 
 
-def work_behind(context: Context, references: Iterable[str]) -> dict[str, Mapping[str, float]]:
-    """Stage label -> headline figures of all the work in the inputs' lineage."""
+def work_behind(context: Context, references: Iterable[str]) -> dict[str, work.WorkRecord]:
+    """Stage label -> record of the work in the inputs' lineage."""
     return {
-        record.label: record.figures
+        record.label: record
         for reference in references
         for record in work.behind(context.storage, context.root, reference)
     }

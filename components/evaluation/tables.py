@@ -62,8 +62,15 @@ def systems_table(results: Results) -> str:
         ("prompts", {s: str(r.n) for s, r in results.win_rates.items()}),
         ("Bradley-Terry", {s: share(v) for s, v in results.bradley_terry.items()}),
         ("Likert, 1 to 7", {s: f"{r.value:.2f}" for s, r in results.likert.items()}),
-        ("gold", {s: f"{v:.2f}" for s, v in results.gold.items()}),
-        ("reward", {s: f"{v:.2f}" for s, v in results.reward.items()}),
+        ("gold", {s: f"{v.value:.2f}" for s, v in results.gold.items()}),
+        ("reward", {s: f"{v.value:.2f}" for s, v in results.reward.items()}),
+        (
+            f"reward over {title(results.baseline)}",
+            {
+                s: f"{v.value:+.2f} ({v.low:+.2f} to {v.high:+.2f})"
+                for s, v in results.reward_gain.items()
+            },
+        ),
     ]
     used = [(head, cells) for head, cells in columns if cells]
     rows = [

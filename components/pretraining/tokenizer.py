@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -11,16 +12,21 @@ from components.core.errors import BadInput
 from components.core.tokens import DEFAULT_CHAT_TEMPLATE
 
 EOS, PAD = "<|endoftext|>", "<|pad|>"
+#: Characters that merges are learned from: more of the same text changes few of them. Own value.
+SAMPLE = 20_000_000
+#: Documents that are encoded at once.
+_CHUNK = 512
 #: Where an assistant's turn ends inside a document that has the chat template's form.
 _TURN_END = re.compile(r"(?<=\n)Assistant: [^\n]*(?=\n)")
 
 
 def train_tokenizer(
-    texts: Iterable[str], vocabulary: int, positions: int
+    texts: Sequence[str], vocabulary: int, positions: int
 ) -> PreTrainedTokenizerBase:
     """Train BPE merges on texts; bytes are the alphabet, so any text can be encoded.
 
-    Raises BadInput where the texts are too few for any merge.
+    Of more than ``SAMPLE`` characters, every n-th text is read. Raises BadInput where the texts
+    are too few for any merge.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -31,7 +37,8 @@ def train_tokenizer(
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    every = 1 + sum(map(len, texts)) // SAMPLE
+    tokenizer.train_from_iterator(texts[::every], trainer)
     if not json.loads(tokenizer.to_str())["model"]["merges"]:
         raise BadInput("documents: no two characters come together twice; expected running text")
     return PreTrainedTokenizerFast(
@@ -63,6 +70,29 @@ def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -
     )
     eos = tokenizer.eos_token_id
     return [[id_ for _ in document for id_ in (*next(encoded), eos)] for document in parts]
+
+
+def encode_enough(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    tokens: int,
+    generator: torch.Generator,
+) -> list[list[int]]:
+    """Documents drawn at random until they hold ``tokens`` tokens, in their order; else all.
+
+    What training never reads need not be encoded: of a large corpus that is most of it.
+    """
+    order: list[int] = torch.randperm(len(texts), generator=generator).tolist()
+    found: dict[int, list[int]] = {}
+    held = 0
+    for start in range(0, len(order), _CHUNK):
+        chunk = order[start : start + _CHUNK]
+        encoded = encode_documents(tokenizer, [texts[index] for index in chunk])
+        found |= zip(chunk, encoded, strict=True)
+        held += sum(map(len, encoded))
+        if held >= tokens:
+            break
+    return [found[index] for index in sorted(found)]
 
 
 def _cut(text: str) -> list[str]:

@@ -72,5 +72,17 @@ def test_cloze_picks_the_likeliest_option() -> None:
         costs.append(naive(model, kept + ids) - naive(model, kept))
     best = costs.index(min(costs))
     for answer in range(3):
-        right = cloze_right(model, tokenizer, [Cloze("d", context, options, answer)], 100)
-        assert right == [answer == best]
+        item = Cloze("d", context, options, answer)
+        assert cloze_right(model, tokenizer, [item], 1000, 100) == [answer == best]
+
+
+def test_a_cloze_shows_the_end_of_a_long_document() -> None:
+    tokenizer = small_tokenizer()
+    model = small_policy(vocab_size=len(tokenizer), positions=64)
+    options = ("fig", "pear", "box")
+    context = "ann took the old bag to the shop and then had a red"
+    end = tokenizer.decode(tokenizer(context)["input_ids"][-4:])
+    for answer in range(3):
+        whole, short = (Cloze("d", text, options, answer) for text in (context, end))
+        shown = cloze_right(model, tokenizer, [whole], 4, 100)
+        assert shown == cloze_right(model, tokenizer, [short], 1000, 100)

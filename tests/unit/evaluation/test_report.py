@@ -11,7 +11,7 @@ from components.core.statistics import Interval
 from components.evaluation.answers import Answer, Answers
 from components.evaluation.curves import Curve
 from components.evaluation.figures import bars, curves, preference
-from components.evaluation.lineage_figure import direct_parents, layers
+from components.evaluation.lineage_figure import direct_parents, layers, lineage_figure, slots
 from components.evaluation.public_tasks import PublicTasks
 from components.evaluation.report import render
 from components.evaluation.results import LineageNode, Results, tax_taken_back
@@ -48,11 +48,18 @@ RESULTS = Results(
     agreement={"heldout": Interval(0.731, 0.7, 0.76, 40)},
     judgments=120,
     public_tasks={system: public(loss) for system, loss in LOSSES.items()},
-    gold={"sft": 0.9},
+    gold={"sft": Interval(0.9, 0.8, 1.0, 40)},
+    reward={"sft": Interval(0.1, 0.0, 0.2, 40), "ppo_ptx": Interval(0.5, 0.4, 0.6, 40)},
+    reward_gain={"ppo_ptx": Interval(0.4, 0.3, 0.5, 40)},
     curves={"ppo_ptx": Curve((0, 5), (0.0, 1.5), (0.0, 2.0), (0.9, 1.2))},
     histories={"ppo_ptx": Curve((1, 2), (0.1, 0.2), (0.3, 0.4), ())},
     answers=[Answers("p", (Message("user", HOSTILE),), (Answer("o", HOSTILE, ("sft",)),))],
-    work={"human_eval_import.comparisons": {"agreement": 0.724}},
+    work={
+        "human_eval_import.comparisons": {"agreement": 0.724},
+        "prompts": {"raw": 1791.0, "kept": 1300.0, "rejected.too_long": 491.0},
+        "reward_model": {"rankings": 9.0, "outputs": 30.0, "accuracy": 0.654},
+    },
+    losses={"pretraining.base": [8.0, 6.5, 5.25], "sft": [3.5]},
     lineage=[node("a"), node("b", "s3://b/a#sha256=a")],
 )
 
@@ -115,6 +122,25 @@ def test_the_page_tells_what_was_measured_beside_the_paper() -> None:
     assert "150%" in page
 
 
+def test_the_page_tells_what_the_policies_were_made_of() -> None:
+    page = render(RESULTS, examples=0, seed=0)
+    assert "1,300 of 1,791 raw prompts kept; dropped: 491 too long" in page
+    assert "9 rankings of 30 outputs; right on 65.4% of held-out pairs" in page
+    assert "8.000 to 5.250" in page
+    # One point is no curve.
+    assert "SFT loss" not in page
+
+
+def test_without_labels_the_reward_stands_on_top() -> None:
+    page = render(replace(RESULTS, win_rates={}), examples=0, seed=0)
+    top = page[page.index("<h1>") : page.index("<h2>")]
+    assert "No labels have come back yet" in top
+    assert "<b>+0.40</b><span>reward of PPO-ptx over SFT</span>" in top
+    assert "<b>0.20</b><span>nats of KL from PPO-ptx to SFT</span>" in top
+    assert "<b>65.4%</b>" in top
+    assert "+0.40 (+0.30 to +0.50)" in page
+
+
 def test_the_same_results_give_the_same_page() -> None:
     assert render(RESULTS, examples=3, seed=0) == render(RESULTS, examples=3, seed=0)
 
@@ -133,6 +159,10 @@ def test_the_summary_has_its_keys_and_no_nan() -> None:
     assert list(summary["public_tasks"]) == ["base", "sft", "ppo", "ppo_ptx"]
     assert summary["public_tasks"]["ppo"]["loss"] == 0.88
     assert summary["gold"] == {"sft": 0.9}
+    assert summary["reward"] == {"sft": 0.1, "ppo_ptx": 0.5}
+    assert summary["reward_gain"]["ppo_ptx"] == {
+        "gain": 0.4, "ci_low": 0.3, "ci_high": 0.5, "n": 40,
+    }  # fmt: skip
     # Aligned with the samples, where there are any.
     assert summary["ppo"]["ppo_ptx"] == {
         "iteration": [0, 5], "kl": [0.0, 1.5], "reward": [0.0, 2.0], "gold": [0.9, 1.2],
@@ -167,3 +197,14 @@ def test_lineage_is_layered_by_depth_and_without_implied_lines() -> None:
     nodes = [node("a"), node("b", a), node("c", a, b, "s3://gone#sha256=x")]
     assert [[n.name for n in column] for column in layers(nodes)] == [["a"], ["b"], ["c"]]
     assert direct_parents(nodes[2], nodes) == [b]
+
+
+def test_a_line_that_passes_a_column_has_a_lane_of_its_own() -> None:
+    a, b = "s3://b/a#sha256=a", "s3://b/b#sha256=b"
+    # d is made of b and of x, which is as old as a: its line passes the column of b.
+    x = "s3://b/x#sha256=x"
+    nodes = [node("a"), node("x"), node("b", a), node("d", b, x)]
+    d = "s3://b/d#sha256=d"
+    assert [set(column) for column in slots(nodes)] == [{a, x}, {b, (x, d)}, {d}]
+    assert lineage_figure(nodes).count("<rect") == 4
+    assert lineage_figure(nodes).count("<path") == 3
