@@ -71,7 +71,7 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         "first_loss": losses[0],
         "parameters": float(sum(weight.numel() for weight in model.parameters())),
         "vocabulary": float(len(tokenizer)),
-        "tokens_seen": float(config.updates * config.batch_tokens),
+        "tokens_seen": float(config.steps * config.batch_tokens),
         "tokens": float(sum(map(len, documents))),
     }
     if held_out:
