@@ -11,7 +11,11 @@ from components.core.stage import Context, Inputs, Outputs, Stage
 from components.pretraining.config import PretrainingConfig
 from components.pretraining.given import take_given
 from components.pretraining.initialisation import start_copying
-from components.pretraining.tokenizer import encode_documents, train_tokenizer
+from components.pretraining.tokenizer import (
+    encode_documents,
+    encode_enough,
+    train_tokenizer,
+)
 from components.pretraining.training import document_loss, train_language_model
 
 #: Updates over which the headline loss is averaged.
@@ -28,7 +32,12 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
     for row in inputs.rows("documents", Document):
         texts[row.split].append(row.text)
     tokenizer = train_tokenizer(texts["train"], config.vocabulary, config.positions)
-    documents = encode_documents(tokenizer, texts["train"])
+    documents = encode_enough(
+        tokenizer,
+        texts["train"],
+        config.steps * config.batch_tokens,
+        stream(config.seed, "pretraining", "documents"),
+    )
     held_out = encode_documents(tokenizer, texts["validation"] + texts["test"])
 
     # 2. The model.
@@ -77,6 +86,7 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
     if held_out:
         figures["heldout_loss"] = document_loss(model, held_out, config.positions)
     outputs.headline_metrics(figures)
+    outputs.curve("loss", losses)
     outputs.html(_page(figures))
 
 
