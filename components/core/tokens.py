@@ -18,13 +18,12 @@ from components.core.errors import BadInput
 from components.core.records import Message
 
 #: For tokenizers that bring none. A response is ``" " + text``, so that its first word is the same
-#: token as in running text. Earlier turns end without EOS: to a base model EOS is the end of a
-#: document, behind which nothing before it matters, and few-shot examples would be lost on it.
+#: token as in running text. Earlier turns end with EOS, too, as transcripts in pretraining do.
 DEFAULT_CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
     "{% elif message['role'] == 'user' %}{{ 'Human: ' + message['content'] + '\\n' }}"
-    "{% else %}{{ 'Assistant: ' + message['content'] + '\\n' }}"
+    "{% else %}{{ 'Assistant: ' + message['content'] + eos_token + '\\n' }}"
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )

@@ -14,5 +14,6 @@ if __name__ == "__main__":
         "gold": gold_stage.STAGE,
     }
     if len(sys.argv) < 2 or sys.argv[1] not in stages:
-        sys.exit(f"usage: python -m components.sandbox {{{','.join(stages)}}} ...")
+        print(f"usage: python -m components.sandbox {{{','.join(stages)}}} ...", file=sys.stderr)
+        sys.exit(2)
     main(stages[sys.argv.pop(1)])

@@ -265,7 +265,9 @@ _WRITERS: tuple[tuple[Writer, float], ...] = (
 def write_documents(world: World, train: int, test: int, page_share: float) -> Iterator[Document]:
     """``train`` + ``test`` documents. Test documents hold no pages, and none is in train, too."""
     rng = random.Random(f"documents/{world.seed}")
-    held_out = {_document(world, rng) for _ in range(test)}
+    held_out: set[str] = set()
+    while len(held_out) < test:
+        held_out.add(_document(world, rng))
     texts: list[tuple[str, Split]] = [(text, "test") for text in sorted(held_out)]
     made = 0
     while made < train:

@@ -53,9 +53,9 @@ def refuses(answer: str) -> bool:
 def _content(answer: str) -> str:
     """The answer without the words that constraints ask for."""
     parts = sentences(answer)
-    if parts and parts[0] == "sure":
+    if parts and parts[0].lower() == "sure":
         parts = parts[1:]
-    if parts and parts[-1] == "thanks":
+    if parts and parts[-1].lower() == "thanks":
         parts = parts[:-1]
     return ". ".join(parts)
 

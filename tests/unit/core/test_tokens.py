@@ -32,7 +32,7 @@ def test_single_turn_few_shot_and_dialogue_are_rendered_alike(tokenizer):
     )
     text = tokenizer.decode(encode_prompt(tokenizer, messages))
     assert text == (
-        "Be short.\n\nHuman: Name a fruit.\nAssistant: fig\n"
+        "Be short.\n\nHuman: Name a fruit.\nAssistant: fig<|endoftext|>\n"
         "Human: Another.\nAssistant:"
     )
 
