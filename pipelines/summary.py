@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core import work
-from components.core.dataset import download_folder
+from components.core.dataset import download_folder, lineage
 from components.core.storage import Storage
 from pipelines.config import PipelineConfig
 from pipelines.runs import Run
@@ -30,7 +30,7 @@ LOSSES = {
 ACCURACY = ("accuracy_low", "accuracy_high", "accuracy_pairs", "accuracy_prompts")
 
 
-def write(folder: Path, name: str, config: PipelineConfig, run: Run) -> dict[str, Any]:
+def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     """Gather a run's figures and write ``summary.json`` and ``report.html`` into ``folder``."""
     storage = Storage.from_environment()
     root = os.environ["INSTRUCTFLOW_ROOT"]
@@ -41,12 +41,23 @@ def write(folder: Path, name: str, config: PipelineConfig, run: Run) -> dict[str
         figures = json.loads((published / "summary.json").read_text())
         shutil.copy(published / "report.html", folder / "report.html")
     summary = gather(config.seed, run, records, figures) | {
+        "inputs": inputs_of(storage, run.report),
         "report": run.report,
         "mlflow_run_id": mlflow_run(run.id),
     }
     path = folder / "summary.json"
     path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     return summary | {"report_file": str(folder / "report.html"), "summary_file": str(path)}
+
+
+def inputs_of(storage: Storage, reference: str) -> dict[str, str]:
+    """Name -> reference of what came from outside and the published thing was made of."""
+    found: dict[str, str] = {}
+    for node in lineage(storage, reference).walk():
+        if node.manifest and not node.manifest.provenance.work:
+            # What was appended to stands behind what came of it.
+            found.setdefault(node.manifest.name, node.reference)
+    return found
 
 
 def mlflow_run(run: str) -> str:
@@ -81,7 +92,7 @@ def gather(
         },
         "labelers": {
             "agreement": compared.get("agreement"),
-            "agreement_heldout": judged.get("agreement_heldout"),
+            "agreement_heldout": compared.get("agreement_heldout", judged.get("agreement_heldout")),
         },
         "public_tasks": report.get("public_tasks", {}),
         "gold": report.get("gold", {}),

@@ -26,6 +26,8 @@ TAIL = 10
 def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -> None:
     """Inputs policy, reward_model, prompts, pretraining; outputs policy, samples, history."""
     # 1. Models and their one tokenizer.
+    if config.threads:
+        torch.set_num_threads(config.threads)
     policy_folder = inputs.folder(inputs.reference("policy"))
     reward_folder = inputs.folder(inputs.reference("reward_model"))
     tokenizer = load_tokenizer(policy_folder)
