@@ -46,7 +46,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a pipeline here, with an embedded S3 and MLflow where the environment names none."""
-    from pipelines import catalogue, local, summary
+    from pipelines import catalogue, local, run_card, summary
     from pipelines.profile import load
     from pipelines.summary_view import show
 
@@ -56,7 +56,8 @@ def run(
     name = Path(profile or entry.profile).stem
     with local.services():
         finished = local.run_pipeline(name, entry.pipeline(), arguments, out, fresh)
-        written = summary.write(local.STATE / name, name, config, finished)
+        written = summary.write(local.STATE / name, config, finished)
+        run_card.write(finished, entry.name, name, settings or [], written)
     show(written, out)
 
 

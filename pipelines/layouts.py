@@ -14,7 +14,7 @@ from components.core.config import sha256_hex
 MIN_REPLIES = 3
 #: Out of 100 rows by the hash of their group: test rows come first, then validation.
 DOCUMENT_SPLIT = (1, 1)
-RANKING_SPLIT = (10, 10)
+RANKING_SPLIT = (15, 15)
 
 END_OF_TEXT = "<|endoftext|>"
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from components.core.errors import UserError
 from components.core.storage import Storage
 from data_contracts.errors import ContractError
-from pipelines import catalogue, local, summary
+from pipelines import catalogue, local, run_card, summary
 from pipelines.profile import load
 from pipelines.publish import PublishResult, publish_file
 from pipelines.summary_view import show
@@ -90,7 +90,8 @@ def run(folder: Path, settings: list[str], console: Console) -> dict[str, Any]:
         inputs = [f"{INPUTS.get(name, name)}={found}" for name, found in references.items()]
         arguments = catalogue.arguments(entry, config, inputs)
         finished = local.run_pipeline("real", entry.pipeline(), arguments, console)
-        written = summary.write(local.STATE / "real", "real", config, finished)
+        written = summary.write(local.STATE / "real", config, finished)
+        run_card.write(finished, entry.name, "real", settings, written)
     show(written, console)
     return written
 

@@ -144,7 +144,9 @@ def _parent_tags(run: str) -> dict[str, str]:
 def _make_experiment(client: Any, artifacts: str) -> str:
     name = _experiment_name()
     location = f"{artifacts}/{name}" if artifacts else None
-    unless_there(lambda: client.create_experiment(name, artifact_location=location))
+    # Or the UI takes it for one of agents and traces, and hides runs behind other pages.
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    unless_there(lambda: client.create_experiment(name, artifact_location=location, tags=tags))
     return str(client.get_experiment_by_name(name).experiment_id)
 
 

@@ -1,4 +1,4 @@
-"""Runs, series and registered models in MLflow: the only module that imports mlflow.
+"""Runs and series in MLflow: the only module that imports mlflow.
 
 One MLflow run per pipeline run, found by its tag, with one child per stage. Where ``MLFLOW_RUN_ID``
 is given (KFP's plugin), that run is the stage's. The experiment is ``MLFLOW_EXPERIMENT_ID``, else
@@ -31,15 +31,19 @@ __all__ = [
     "Status",
     "Tracker",
     "TrackingError",
+    "as_user_error",
+    "describe_pipeline",
     "end_pipeline",
+    "load_client",
     "open_tracker",
     "parent_run_id",
-    "register_policy",
 ]
 
 _log = logging.getLogger(__name__)
 
 MEMORY = "instructflow.peak_memory_mb"
+#: Figures that every stage has: on the parent they stand as ``seconds/<stage>``.
+COSTS = ("seconds", "peak_memory_mb")
 #: MLflow's limits: characters of a param, a tag, a dataset's digest; things in one request.
 PARAM, TAG, DIGEST, PARAMS_A_BATCH = 6000, 8000, 36, 100
 #: Answers after which the same request would be refused again.
@@ -75,61 +79,37 @@ def open_tracker(
 
 def parent_run_id(run: str) -> str | None:
     """The id of the MLflow run of a pipeline run, or None. Raises TrackingError."""
-    with _as_user_error():
+    with as_user_error():
         return run_tree.find_parent(load_client()(), run)
 
 
 def end_pipeline(run: str, status: Status) -> None:
     """Mark the MLflow run of a pipeline run as ended. Raises TrackingError."""
-    with _as_user_error():
+    with as_user_error():
         client = load_client()()
         if parent := run_tree.find_parent(client, run):
             client.set_terminated(parent, status)
 
 
-def register_policy(
-    reference: str,
-    name: str,
-    evidence: Mapping[str, Scalar],
-    alias: str = "",
-    run_id: str | None = None,
-) -> str:
-    """Register a published policy as a version of the model ``name``; returns the version.
-
-    The same policy is registered once: doing it again updates its evidence. The version's source
-    is the policy's own S3 prefix, outside every run's artifacts, so that ``mlflow gc`` spares it.
+def describe_pipeline(
+    run: str, name: str, tags: Mapping[str, str], note: str, inputs: Sequence[str]
+) -> None:
+    """Say on the MLflow run of a pipeline run what people look for. Raises TrackingError.
 
     Args:
-        reference: ``s3://...#sha256=...``.
-        name: of the registered model; made where it is missing.
-        evidence: figures and references, as tags of the version.
-        alias: moved to this version where given ("candidate").
-        run_id: MLflow run that the version links to.
-
-    Raises:
-        TrackingError: MLflow is not there, or refuses it.
+        run: the pipeline run's id.
+        name: what the run is called in lists and comparisons.
+        tags: what tells runs apart.
+        note: Markdown, shown on top of the run's page.
+        inputs: references that the run started from.
     """
-    parsed = parse_reference(reference)
-    tags = {key: str(value) for key, value in evidence.items()}
-    tags |= {"reference": reference, "sha256": parsed.digest}
-    with _as_user_error():
+    with as_user_error():
         client = load_client()()
-        run_tree.unless_there(lambda: client.create_registered_model(name))
-        known = [
-            int(version.version)
-            for version in client.search_model_versions(f"name = '{name}'")
-            if version.source == parsed.prefix and version.tags.get("sha256") == parsed.digest
-        ]
-        if known:
-            number = str(min(known))
-            for key, value in tags.items():
-                client.set_model_version_tag(name, number, key, value)
-        else:
-            made = client.create_model_version(name, parsed.prefix, run_id=run_id, tags=tags)
-            number = str(made.version)
-        if alias:
-            client.set_registered_model_alias(name, alias, number)
-        return number
+        if parent := run_tree.find_parent(client, run):
+            named = {"mlflow.runName": name, "mlflow.note.content": note, **tags}
+            for key, value in named.items():
+                client.set_tag(parent, key, _cut(value, TAG))
+            client.log_inputs(parent, [_dataset_input(found, "input") for found in inputs])
 
 
 class MlflowSink:
@@ -159,7 +139,11 @@ class MlflowSink:
     def headline(self, values: Mapping[str, float]) -> None:
         self._make_latest(self._stage.id, values)
         if self._stage.parent:
-            named = {f"{self._stage.stage}/{key}": value for key, value in values.items()}
+            # The UI makes a section of what stands before the slash: one for all steps' times.
+            named = {
+                f"{key}/{self._stage.stage}" if key in COSTS else f"{self._stage.stage}/{key}": v
+                for key, v in values.items()
+            }
             try:
                 self._make_latest(self._stage.parent, named)
             except Refused:
@@ -191,15 +175,8 @@ class MlflowSink:
                     self._client.log_batch(run, params=new[first : first + PARAMS_A_BATCH])
 
     def dataset(self, reference: str, context: str) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        parsed = parse_reference(reference)
-        name = parsed.prefix.split("/")[-2]
-        source = json.dumps({"uri": parsed.prefix})
-        entity = Dataset(name, parsed.digest[:DIGEST], "s3", source)
-        tags = [InputTag("mlflow.data.context", context), InputTag("sha256", parsed.digest)]
         with _refusals():
-            self._client.log_inputs(self._stage.id, [DatasetInput(entity, tags)])
+            self._client.log_inputs(self._stage.id, [_dataset_input(reference, context)])
 
     def artifact(self, data: bytes, path: str) -> None:
         folder, _, name = path.rpartition("/")
@@ -241,6 +218,17 @@ class MlflowSink:
 
     def _last_step(self, run: str, key: str) -> int:
         return max(int(point.step) for point in self._client.get_metric_history(run, key))
+
+
+def _dataset_input(reference: str, context: str) -> Any:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    parsed = parse_reference(reference)
+    name = parsed.prefix.split("/")[-2]
+    source = json.dumps({"uri": parsed.prefix})
+    entity = Dataset(name, parsed.digest[:DIGEST], "s3", source)
+    tags = [InputTag("mlflow.data.context", context), InputTag("sha256", parsed.digest)]
+    return DatasetInput(entity, tags)
 
 
 def load_client() -> Callable[[], Any]:
@@ -287,7 +275,7 @@ def _refusals() -> Iterator[None]:
 
 
 @contextmanager
-def _as_user_error() -> Iterator[None]:
+def as_user_error() -> Iterator[None]:
     """MLflow's exceptions, and those of what is beneath it, as TrackingError."""
     try:
         yield

@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 
 from components.core.errors import UserError
+from components.core.registry import register_policy
 from components.core.stage import Context, Inputs, Outputs, Stage
-from components.core.tracking import register_policy
 from components.promotion.config import PromotionConfig
 from components.promotion.gate import Decision, decide, read_summary
 

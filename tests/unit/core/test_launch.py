@@ -55,7 +55,7 @@ def test_a_stage_is_run_published_and_recorded(
     assert json.loads(storage.get_bytes(f"{artifacts}/config.json"))["steps"] == 10
     parent = client.get_run(parent_run_id("run-1"))
     assert parent.data.metrics["counting/notes"] == 1.0
-    assert parent.data.metrics["counting/peak_memory_mb"] > 10
+    assert parent.data.metrics["peak_memory_mb/counting"] > 10
     assert parent.data.params["counting.steps"] == "10"
 
     # Nothing of the training state is left.

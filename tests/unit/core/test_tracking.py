@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from mlflow_runs import run_of, runs_of, series
 
+from components.core.registry import register_policy
 from components.core.tracking import (
     RecordingTracker,
     Tracker,
     end_pipeline,
     open_tracker,
     parent_run_id,
-    register_policy,
 )
 
 DIGEST = "0123456789abcdef" * 4
