@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM while steps run: the steps end first, then the run."""
+"""Ctrl-C and SIGTERM while steps run: the steps end first, then the run.
+
+KFP waits for all its steps before it passes an interrupt on, and a signal that is meant for one
+process does not reach the others.
+"""
 
 import contextlib
 import os
@@ -13,26 +17,23 @@ from components.core.failure import Terminated
 
 #: Seconds in which steps may end by themselves: a terminal's Ctrl-C reaches them as well.
 PATIENCE = 1.0
+#: Seconds for the last words of a step that was told to end.
+LAST_WORDS = 5.0
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Inside, SIGINT is a KeyboardInterrupt and SIGTERM is Terminated, after the steps were ended.
+def interruptible(run: str) -> Iterator[None]:
+    """Inside, SIGINT is a KeyboardInterrupt and SIGTERM is Terminated, after the steps have ended.
 
-    KFP waits for all its steps before it passes an interrupt on, and a signal that is meant for
-    this process alone does not reach them.
+    Args:
+        run: id of the pipeline run whose steps they are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(number: int, _: object) -> None:
-        deadline = time.monotonic() + (PATIENCE if number == signal.SIGINT else 0.0)
-        while steps() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for pid in steps():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+        end_steps(run, PATIENCE if number == signal.SIGINT else 0.0)
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
@@ -43,43 +44,42 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def steps() -> list[int]:
-    """Processes that descend from this one, without those that have a session of their own.
+def end_steps(run: str, patience: float = 0.0) -> None:
+    """End the steps of a run, also those that outlived an attempt that was killed.
 
-    The embedded S3 has one: it outlives the steps, whose last words go there.
+    Args:
+        run: the pipeline run's id.
+        patience: seconds in which they may end by themselves.
     """
-    parents = _parents()
-    found = [os.getpid()]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    session = os.getsid(0)
-    return [pid for pid in found[1:] if _session(pid) == session]
+    _wait(run, patience)
+    for pid in steps(run):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    _wait(run, LAST_WORDS)
 
 
-def _session(pid: int) -> int | None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        return os.getsid(pid)
-    return None
-
-
-def _parents() -> dict[int, int]:
-    """Parent's id by process id, of all live processes that can be seen."""
-    parents = {}
+def steps(run: str) -> list[int]:
+    """Processes that were started as steps of a run: their environment says so."""
+    mark = f"INSTRUCTFLOW_RUN_ID={run}".encode()
+    found = []
     proc = Path("/proc")
-    if (proc / "self" / "stat").exists():
+    if (proc / "self" / "environ").exists():
         for entry in proc.iterdir():
             if entry.name.isdecimal():
-                # It may end while we look. The name, in brackets, may hold anything.
+                # It may end while we look, or belong to somebody else.
                 with contextlib.suppress(OSError):
-                    state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                    if state != "Z":
-                        parents[int(entry.name)] = int(parent)
-        return parents
-    listing = subprocess.run(
-        ["ps", "-ax", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=False
-    )
-    for line in listing.stdout.splitlines():
-        pid, parent, state = line.split()[:3]
-        if not state.startswith("Z"):
-            parents[int(pid)] = int(parent)
-    return parents
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+    else:
+        listing = subprocess.run(
+            ["ps", "-axwwE", "-o", "pid=,command="], capture_output=True, check=False
+        )
+        lines = [line.split() for line in listing.stdout.splitlines()]
+        found = [int(words[0]) for words in lines if mark in words]
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def _wait(run: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and steps(run):
+        time.sleep(0.1)

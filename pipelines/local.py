@@ -9,6 +9,7 @@ import builtins
 import contextlib
 import logging
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +22,10 @@ from components.core.config import canonical_json, sha256_hex
 from components.core.errors import UserError
 from components.core.failure import Terminated
 from pipelines import runs
-from pipelines.interruption import interruptible
+from pipelines.interruption import end_steps, interruptible
 from pipelines.runs import Run
 from pipelines.view import Finished, View, open_log
+from pipelines.warm_start import warm_python
 
 STATE = Path(".instructflow")
 BUCKET = "instructflow"
@@ -97,6 +99,7 @@ def run_pipeline(
         run = runs.take_up(folder, fingerprint, fresh)
         runs.keep(folder, run)
         _announce(run, kept, folder, console)
+        end_steps(run.id)
         try:
             error = _attempt(run, folder, pipeline, arguments, console)
         except (KeyboardInterrupt, Terminated):
@@ -148,9 +151,11 @@ def _attempt(
 
     variables = {"INSTRUCTFLOW_RUN_ID": run.id, "PYTHONUNBUFFERED": "1"}
     with (
-        _exported(variables),
         open_log(folder / "log.txt") as log,
-        interruptible(),
+        interruptible(run.id),
+        warm_python(log) as python,
+        _started_with(python),
+        _exported(variables),
         View(log, console, earlier=tuple(run.steps), on_done=on_done) as view,
         contextlib.redirect_stdout(view),
         _quiet_kfp(view),
@@ -188,6 +193,16 @@ def _exported(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _started_with(python: str) -> Iterator[None]:
+    """KFP's runner starts steps with sys.executable."""
+    before, sys.executable = sys.executable, python
+    try:
+        yield
+    finally:
+        sys.executable = before
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import datetime
 import html
 import importlib
 import json
+import logging
 import math
 import os
 import re
@@ -137,6 +138,9 @@ def run_component(
     The artifacts are files for people; their ``uri`` is left alone (facts of KFP's launcher: a
     foreign URI fails the step after it ran). Returns references by output name.
     """
+    for library in ("great_expectations", "botocore"):
+        # KFP's executor logs at INFO, where these tell what they import and find: 200 lines a step.
+        logging.getLogger(library).setLevel(logging.WARNING)
     with lasting():
         stage: Stage[Any] = importlib.import_module(module).STAGE
         load_client()
