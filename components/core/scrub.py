@@ -4,7 +4,8 @@ import os
 import re
 
 _SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL|PSEUDONYM_KEY")
-_LOGIN = re.compile(r"://[^/@\s]+@")
+#: Up to the last @ before the path: a password may hold one itself.
+_LOGIN = re.compile(r"://[^/\s]+@")
 
 
 def without_secrets(text: str) -> str:
@@ -13,8 +14,10 @@ def without_secrets(text: str) -> str:
     A variable is secret by its name; values under six characters are left, as they would be found
     in plain words.
     """
-    for name, value in os.environ.items():
-        if _SECRET.search(name.upper()) and len(value) >= 6:
+    secrets = {value for name, value in os.environ.items() if _SECRET.search(name.upper())}
+    # The longest first: the end of a secret that starts with another one would stay.
+    for value in sorted(secrets, key=len, reverse=True):
+        if len(value) >= 6:
             text = text.replace(value, "***")
     return _LOGIN.sub("://***@", text)
 

@@ -29,6 +29,7 @@ from s3transfer.exceptions import RetriesExceededError
 from components.core.errors import BadInput
 from components.core.s3_uri import ObjectInfo as ObjectInfo
 from components.core.s3_uri import split
+from components.core.scrub import without_secrets
 from components.core.storage_errors import BucketIsThere, Conflict, NotAllowed, translate
 from components.core.storage_errors import MissingBucket as MissingBucket
 from components.core.storage_errors import MissingKey as MissingKey
@@ -103,7 +104,8 @@ class Storage:
                 "s3", endpoint_url=endpoint, region_name=region, config=config, **keys
             )
         except (ValueError, faults.BotoCoreError) as error:
-            raise StorageError(f"the S3 settings (AWS_*) cannot be used: {error}") from None
+            why = without_secrets(str(error))
+            raise StorageError(f"the S3 settings (AWS_*) cannot be used: {why}") from None
         #: For messages: without a ``user:password@`` that somebody put into the address.
         self.endpoint = re.sub(r"//\S*@", "//", self._client.meta.endpoint_url)
 
@@ -152,14 +154,16 @@ class Storage:
         return None
 
     def get_bytes(self, uri: str) -> bytes:
-        """Read one whole object into memory."""
-        return self._read(uri)
-
-    def get_range(self, uri: str, start: int, length: int) -> bytes:
-        """Read ``length`` bytes from byte ``start``; fewer where the object ends before."""
-        if start < 0 or length < 1:
-            raise BadInput(f"{uri}: byte range from {start}, length {length}; expected >= 0, >= 1")
-        return self._read(uri, Range=f"bytes={start}-{start + length - 1}")
+        """Read one whole object into memory; a stream that is cut is asked for again."""
+        bucket, key = split(uri)
+        request = partial(self._client.get_object, Bucket=bucket, Key=key)
+        for attempt in range(1, ATTEMPTS + 1):
+            body = self._call(uri, request)["Body"]
+            try:
+                return bytes(self._call(uri, body.read, _CUT if attempt < ATTEMPTS else ()))
+            except _CUT:
+                _pause(attempt)
+        raise AssertionError("the last attempt returns or raises")
 
     def put_file(self, path: Path, uri: str) -> None:
         """Upload a file: in checksummed parts where it is large, with bounded memory."""
@@ -243,18 +247,6 @@ class Storage:
         # Two of us may create it at once; the one that comes second is content as well.
         with contextlib.suppress(BucketIsThere):
             self._call(uri, lambda: self._client.create_bucket(Bucket=name, **extra))
-
-    def _read(self, uri: str, **extra: Any) -> bytes:
-        """GetObject, body included: a stream that is cut is asked for again, with growing waits."""
-        bucket, key = split(uri)
-        request = partial(self._client.get_object, Bucket=bucket, Key=key, **extra)
-        for attempt in range(1, ATTEMPTS + 1):
-            body = self._call(uri, request)["Body"]
-            try:
-                return bytes(self._call(uri, body.read, _CUT if attempt < ATTEMPTS else ()))
-            except _CUT:
-                _pause(attempt)
-        raise AssertionError("the last attempt returns or raises")
 
     def _head(self, uri: str) -> dict[str, Any]:
         bucket, key = split(uri)

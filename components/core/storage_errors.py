@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.core.errors import UserError
+from components.core.scrub import without_secrets
 
 SET_CREDENTIALS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 #: What S3 calls an object or bucket that is not there, and credentials it does not take.
@@ -79,7 +80,7 @@ def translate(uri: str, endpoint: str, error: BaseException) -> StorageError:
             f"{uri}: {at} cannot be reached ({type(error).__name__}); is it running, and is "
             "AWS_ENDPOINT_URL right?"
         )
-    return StorageError(f"{uri}: {at}: {error}")
+    return StorageError(f"{uri}: {at}: {without_secrets(str(error))}")
 
 
 def refused(uri: str, at: str, response: Mapping[str, Any]) -> StorageError:
