@@ -24,18 +24,24 @@ def token_logprobs(logits: Tensor, tokens: Tensor, temperature: float = 1.0) -> 
 
 
 def kl_penalty(logprobs: Tensor, reference: Tensor) -> Tensor:
-    """log(p / q) of each token: unbiased for KL(p || q) in the mean, but of either sign."""
+    """log(p / q) of each token (...), in nats, from log p and log q of the same shape.
+
+    Unbiased for KL(p || q) in the mean over tokens drawn from p, but of either sign.
+    """
     return logprobs - reference
 
 
 def kl_nonnegative(logprobs: Tensor, reference: Tensor) -> Tensor:
-    """r - 1 - log r with r = q / p: the same mean, less noise, never negative (Schulman 2020)."""
+    """r - 1 - log r (...), in nats, with r = q / p: same mean, less noise, never negative.
+
+    Source: Schulman 2020, "Approximating KL divergence", estimator k3.
+    """
     log_ratio = reference - logprobs
     return torch.expm1(log_ratio) - log_ratio
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Scalar mean of values (...) where mask (...) is True."""
+    """Scalar mean of values (...) where mask (...) is True; NaN where it is True nowhere."""
     return (values * mask).sum() / mask.sum()
 
 
@@ -71,6 +77,9 @@ def gae(
 ) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimation over rows that end at their last real token.
 
+    A_t = sum over l of (gamma lam)^l delta_(t+l), delta_t = r_t + gamma V_(t+1) - V_t, with V = 0
+    behind the last token (Schulman et al. 2016, equation 16).
+
     Args:
         rewards, values: (B, R); ``values[:, t]`` is V of the state in which token t was chosen.
         mask: (B, R); real tokens stand in front.
@@ -96,7 +105,7 @@ def policy_losses(
     """PPO's clipped surrogate for each token, and which tokens were clipped.
 
     All arguments (N,). Returns (N,) max(-A r, -A clip(r, 1 - clip, 1 + clip)) with
-    r = p / p_old, and an (N,) bool.
+    r = p / p_old, and an (N,) bool. Source: Schulman et al. 2017, equation 7.
     """
     ratio = (logprobs - old_logprobs).exp()
     plain = -advantages * ratio
@@ -109,8 +118,9 @@ def value_losses(
 ) -> tuple[Tensor, Tensor]:
     """Half the squared error of each value, the worse of plain and clipped, and which were clipped.
 
-    All arguments (N,). With a clip a value gains nothing by moving further than that from its old
-    one; None turns it off.
+    All tensors (N,), and both results. With a clip a value gains nothing by moving further than
+    that from its old one; None turns it off. Not of the paper: as in OpenAI's
+    lm-human-preferences.
     """
     plain = (values - returns) ** 2
     if clip is None:

@@ -198,7 +198,7 @@ class Ranking(Record):
     split: Split
     messages: tuple[Message, ...]
     outputs: tuple[Output, ...]
-    #: One a output, 1 is best; equal ranks are ties.
+    #: One an output, 1 is best; equal ranks are ties.
     ranks: tuple[int, ...]
     labeler: str
     labeler_group: LabelerGroup

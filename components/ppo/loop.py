@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from components.core.errors import UserError
 from components.core.models import ValueModel, positions
 from components.core.objectives import kl_nonnegative, masked_mean
 from components.core.parallel import stream
@@ -78,10 +79,13 @@ def train_ppo(
 
     Raises:
         WrongRun: a run-time check failed.
-        UserError: prompts that are too long, no prompts, no pretraining documents.
+        UserError: no prompts, or prompts that are too long.
+        ValueError: ``ptx_coefficient`` without a mix.
     """
     if config.ptx_coefficient > 0 and mix is None:
         raise ValueError("ptx_coefficient > 0 needs a pretraining mix")
+    if not prompts:
+        raise UserError("ppo: no prompt to train on; expected at least one")
     longest = max(len(prompt) for prompt in [*prompts, *sample_prompts])
     check_positions(longest, positions(policy), config)
 

@@ -31,6 +31,8 @@ from components.reward_model.scoring import check_packing, microbatches, score_c
 
 #: Resamples of an accuracy's interval (own value).
 RESAMPLES = 2000
+#: Demonstrations that are scored at a time: bounds memory, never the result but for rounding.
+CENTRE_BATCH = 64
 
 #: Told after each step: steps done, steps in all, the step's figures.
 Report = Callable[[int, int, dict[str, float]], None]
@@ -163,7 +165,6 @@ def centre(
     demonstrations: Sequence[tuple[list[int], list[int]]],
     *,
     pad_id: int,
-    batch_size: int = 64,
 ) -> float:
     """Set the bias so that demonstrations (prompt ids, response ids) score 0 on average.
 
@@ -175,8 +176,8 @@ def centre(
     set_reward_bias(model, 0.0)
     rows = sorted(demonstrations, key=lambda row: len(row[0]) + len(row[1]))
     total = 0.0
-    for at in range(0, len(rows), batch_size):
-        batch = collate(rows[at : at + batch_size], pad_id).to(model.device)
+    for at in range(0, len(rows), CENTRE_BATCH):
+        batch = collate(rows[at : at + CENTRE_BATCH], pad_id).to(model.device)
         total += float(score(model, batch).double().sum())
     bias = -total / len(rows)
     set_reward_bias(model, bias)

@@ -59,10 +59,6 @@ class Redactor:
         self._max_hits = max_hits
         self._run_key = run_key
 
-    def residue(self, messages: Sequence[Message]) -> int:
-        """How many values the detectors still find, but for those whose policy is ``keep``."""
-        return sum(len(self._detector.find(message.content)) for message in messages)
-
     def treat(self, messages: tuple[Message, ...]) -> Treated:
         """Treat one conversation. The result holds no value that the detectors find."""
         findings = [

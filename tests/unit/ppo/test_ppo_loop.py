@@ -123,3 +123,8 @@ def test_ptx_lowers_the_pretraining_loss(tmp_path):
 def test_prompts_that_leave_no_room_are_named(tmp_path):
     with pytest.raises(UserError, match="a prompt of 60 tokens and max_new_tokens 6"):
         train(tmp_path, sample_prompts=random_rows(1, 60, 60))
+
+
+def test_no_prompts_are_named(tmp_path):
+    with pytest.raises(UserError, match="no prompt to train on"):
+        train_ppo(small_policy(0), small_reward_model(tmp_path), [], CONFIG, VOCAB)

@@ -129,10 +129,12 @@ def test_the_first_loss_is_the_mean_over_elements(tmp_path):
     assert history.loss[0] == pytest.approx(sum(expected) / 8, rel=1e-5)
 
 
-def test_detail_15_demonstrations_score_zero_after_training(tmp_path):
+def test_detail_15_demonstrations_score_zero_after_training(tmp_path, monkeypatch):
     model = small_reward_model(tmp_path)
     rows = [(c.prompt, c.responses[0]) for c in comparisons(37)]
-    bias = centre(model, rows, pad_id=PAD, batch_size=8)
+    with monkeypatch.context() as patch:
+        patch.setattr("components.reward_model.training.CENTRE_BATCH", 8)
+        bias = centre(model, rows, pad_id=PAD)
     assert bias != 0
     with torch.no_grad():
         assert float(score(model, collate(rows, PAD)).mean()) == pytest.approx(0, abs=1e-5)
