@@ -22,6 +22,10 @@ class Entry:
     #: Whether the DAG loops over the configs of ``policies``.
     loops: bool
 
+    def folder(self, profile: str) -> str:
+        """The name under which a run's state is kept: the profile's, which two pipelines share."""
+        return profile if self.loops else f"{profile}-{self.name}"
+
     def pipeline(self) -> Callable[..., Any]:
         """The ``@dsl.pipeline`` function, imported when it is needed: kfp takes a second."""
         module = importlib.import_module(f"pipelines.{self.name}")
@@ -88,8 +92,13 @@ def find(name: str) -> Entry:
     return PIPELINES[name]
 
 
-def arguments(entry: Entry, config: PipelineConfig, inputs: Sequence[str]) -> dict[str, Any]:
-    """The DAG's parameters: one JSON string a section, the policies, and the references."""
+def arguments(
+    entry: Entry, config: PipelineConfig, inputs: Sequence[str], complete: bool = True
+) -> dict[str, Any]:
+    """The DAG's parameters: one JSON string a section, the policies, and the references.
+
+    Without ``complete``, inputs that are still needed are left out.
+    """
     given: dict[str, Any] = dict(entry.inputs)
     for text in inputs:
         name, equals, value = text.partition("=")
@@ -99,7 +108,9 @@ def arguments(entry: Entry, config: PipelineConfig, inputs: Sequence[str]) -> di
         current = given[name]
         given[name] = [*current, value] if isinstance(current, list) else value
     missing = [name for name, value in given.items() if value is None]
-    if missing:
+    if not complete:
+        given = {name: value for name, value in given.items() if value is not None}
+    elif missing:
         raise ConfigError(f"pipeline {entry.name} needs --input {missing[0]}=REFERENCE")
     given |= {name: config.section_json(section) for name, section in entry.sections.items()}
     if entry.loops:

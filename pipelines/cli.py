@@ -23,7 +23,12 @@ err = Console(stderr=True)
 Pipeline = Annotated[str, typer.Argument(help="quickstart, rlhf or feedback.")]
 Profile = Annotated[
     str | None,
-    typer.Option("--profile", "-p", help="A shipped profile or a YAML file of overrides."),
+    typer.Option(
+        "--profile",
+        "-p",
+        help="A shipped profile (quickstart, real) or a YAML file of overrides; by default the "
+        "pipeline's own.",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -45,7 +50,11 @@ def run(
         bool, typer.Option("--fresh", help="Do not take up an unfinished run of the same work.")
     ] = False,
 ) -> None:
-    """Run a pipeline here, with an embedded S3 and MLflow where the environment names none."""
+    """Run a pipeline here, with an embedded S3 and MLflow where the environment names none.
+
+    State, log, summary and report lie under .instructflow/. Killed or interrupted, the same
+    command goes on where it was.
+    """
     from pipelines import catalogue, local, run_card, summary
     from pipelines.profile import load
     from pipelines.summary_view import show
@@ -54,9 +63,10 @@ def run(
     config = load(profile or entry.profile, settings or [])
     arguments = catalogue.arguments(entry, config, inputs or [])
     name = Path(profile or entry.profile).stem
+    folder = entry.folder(name)
     with local.services():
-        finished = local.run_pipeline(name, entry.pipeline(), arguments, out, fresh)
-        written = summary.write(local.STATE / name, config, finished)
+        finished = local.run_pipeline(folder, entry.pipeline(), arguments, out, fresh)
+        written = summary.write(local.STATE / folder, config, finished)
         run_card.write(finished, entry.name, name, settings or [], written)
     show(written, out)
 
@@ -64,21 +74,42 @@ def run(
 @app.command("compile")
 def compile_pipeline(
     pipeline: Pipeline,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the YAML goes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where the YAML goes; PIPELINE.yaml by default."),
+    ] = None,
+    profile: Profile = None,
+    settings: Settings = None,
+    inputs: References = None,
 ) -> None:
-    """Write a pipeline as KFP YAML, for a cluster's KFP backend."""
+    """Write a pipeline as KFP YAML, for a cluster's KFP backend.
+
+    The profile's config and the inputs become the defaults of the pipeline's parameters. Steps run
+    the image that INSTRUCTFLOW_IMAGE names.
+    """
     from kfp import compiler
 
+    from components.core.image import IMAGE
     from pipelines import catalogue
+    from pipelines.profile import load
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    compiler.Compiler().compile(catalogue.find(pipeline).pipeline(), str(output))
-    out.print(f"{output}", highlight=False)
+    entry = catalogue.find(pipeline)
+    config = load(profile or entry.profile, settings or [])
+    defaults = catalogue.arguments(entry, config, inputs or [], complete=False)
+    path = output or Path(f"{pipeline}.yaml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    compiler.Compiler().compile(entry.pipeline(), str(path), pipeline_parameters=defaults)
+    needed = [name for name in entry.inputs if name not in defaults]
+    out.print(f"{path}: {pipeline}, steps run {IMAGE}", highlight=False, soft_wrap=True)
+    if needed:
+        out.print(f"to be given to a run: {', '.join(needed)}", highlight=False, soft_wrap=True)
 
 
 @app.command("show-config")
 def show_config(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="Profile or YAML file.")],
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="Profile or YAML file.")
+    ] = "quickstart",
     settings: Settings = None,
 ) -> None:
     """Print the whole config of a profile: every field with its value, as YAML."""
@@ -135,14 +166,27 @@ def publish(
 
 
 @app.command()
-def inspect(uri: Annotated[str, typer.Argument(help="A reference, s3://...#sha256=...")]) -> None:
-    """Show a published thing: its manifest, its counts and the lineage it came by."""
+def inspect(
+    uri: Annotated[
+        str | None,
+        typer.Argument(help="A reference, s3://...#sha256=..., or a name: prompts, policy/sft."),
+    ] = None,
+) -> None:
+    """Show a published thing: its manifest, its counts and the lineage it came by.
+
+    Without an argument, list what there is.
+    """
+    from components.core.launch import root_from_environment
     from components.core.storage import Storage
     from pipelines import local
-    from pipelines.inspect import inspect_reference
+    from pipelines.inspect import inspect_reference, list_published
 
     with local.services():
-        inspect_reference(Storage.from_environment(), uri, out)
+        storage, root = Storage.from_environment(), root_from_environment()
+        if uri is None:
+            list_published(storage, root, out)
+        else:
+            inspect_reference(storage, uri, out, root)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from collections import Counter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from rich.tree import Tree
 
 from components.core.dataset import (
@@ -29,14 +30,21 @@ SHOWN = 12
 FILES = 20
 
 
-def inspect_reference(storage: Storage, uri: str, console: Console) -> None:
-    """Print manifest, counts and lineage of a reference, or of a prefix ``s3://bucket/...``.
+def inspect_reference(storage: Storage, uri: str, console: Console, root: str = "") -> None:
+    """Print manifest, counts and lineage of a published thing.
 
     No field that may hold text is read. Raises DatasetError where nothing whole is there.
+
+    Args:
+        storage: where it lies.
+        uri: a reference, a prefix ``s3://bucket/...``, or, with a root, a name as in ``prompts`` or
+            ``policy/sft``: what was published last under it.
+        console: where it is shown.
+        root: below which names are looked for.
     """
-    if not uri.startswith("s3://"):
+    if not (root or uri.startswith("s3://")):
         raise DatasetError(f"'{uri}' is no reference; expected s3://bucket/prefix#sha256=...")
-    reference = resolve(storage, "", uri)
+    reference = resolve(storage, root, uri)
     manifest = open_manifest(storage, reference)
     # In one line, so that it can be copied.
     console.print(reference, soft_wrap=True, highlight=False, markup=False)
@@ -48,6 +56,21 @@ def inspect_reference(storage: Storage, uri: str, console: Console) -> None:
         if counts:
             console.print(_counts(counts))
     console.print(lineage_tree(lineage(storage, reference)))
+
+
+def list_published(storage: Storage, root: str, console: Console) -> None:
+    """Print what was published last under each kind and name below a root, and when (UTC)."""
+    top = f"{root.rstrip('/')}/latest/"
+    found = list(storage.list(top))
+    width = max((len(info.uri) - len(top) for info in found), default=0)
+    for info in found:
+        name = info.uri.removeprefix(top)
+        moment = info.modified.strftime("%Y-%m-%d %H:%M")
+        # Each in one line, so that it can be copied.
+        line = Text(f"{name:{width}}  {moment}  {storage.get_bytes(info.uri).decode()}")
+        console.print(line, soft_wrap=True)
+    if not found:
+        console.print(f"nothing is published below {root} yet", highlight=False, soft_wrap=True)
 
 
 def _summary(manifest: Manifest) -> Table:

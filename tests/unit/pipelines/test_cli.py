@@ -54,4 +54,8 @@ def test_compile_writes_a_pipeline(pipeline: str, tmp_path) -> None:  # type: ig
     path = tmp_path / "dag.yaml"
     done = instructflow("compile", pipeline, "-o", str(path))
     assert done.returncode == 0, done.stderr
-    assert f"name: instructflow-{pipeline}" in path.read_text()
+    text = path.read_text()
+    assert f"name: instructflow-{pipeline}" in text
+    # The profile is in it, so that a cluster's run needs no parameters but references.
+    assert "defaultValue: '{" in text
+    assert ("to be given to a run: tasks" in done.stdout) == (pipeline == "feedback")

@@ -9,7 +9,7 @@ from components.core.dataset import DatasetError, Provenance
 from components.core.manifest import parse_reference
 from components.core.records import Message, RawPrompt, Reject
 from components.core.storage import Storage
-from pipelines.inspect import inspect_reference
+from pipelines.inspect import inspect_reference, list_published
 
 SECRET = "Zanzibar-4711"
 
@@ -65,3 +65,27 @@ def test_lineage_opens_each_parent_once(
 def test_what_is_not_there_is_told(storage: Storage, uri: str) -> None:
     with pytest.raises(DatasetError, match=r"is no reference|nothing is published here"):
         shown(storage, uri)
+
+
+def test_names_stand_for_what_was_published_last(storage: Storage, root: str, raw: str) -> None:
+    for name in ("raw_prompts", "dataset/raw_prompts"):
+        stream = io.StringIO()
+        inspect_reference(storage, name, Console(file=stream, width=200), root)
+        assert stream.getvalue().splitlines()[0] == raw
+    with pytest.raises(DatasetError, match="no policy 'sft' has been published below"):
+        inspect_reference(storage, "policy/sft", Console(file=io.StringIO()), root)
+
+
+def test_what_there_is_can_be_listed(storage: Storage, root: str) -> None:
+    stream = io.StringIO()
+    list_published(storage, root, Console(file=stream))
+    assert stream.getvalue() == f"nothing is published below {root} yet\n"
+
+
+def test_a_list_has_a_line_each(storage: Storage, root: str, raw: str) -> None:
+    stream = io.StringIO()
+    list_published(storage, root, Console(file=stream, width=40))
+    (line,) = stream.getvalue().splitlines()
+    name, day, time, reference = line.split()
+    assert (name, reference) == ("dataset/raw_prompts", raw)
+    assert f"{day} {time}" < "2100"
