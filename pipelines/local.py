@@ -153,6 +153,7 @@ def _attempt(
     with (
         open_log(folder / "log.txt") as log,
         interruptible(run.id),
+        _exported(_threads()),
         warm_python(log) as python,
         _started_with(python),
         _exported(variables),
@@ -193,6 +194,21 @@ def _exported(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _threads() -> dict[str, str]:
+    """Half of the cores for the matrix products of a step, unless the environment says a number.
+
+    Policies train side by side, and S3 and MLflow need time, too. Threads that wait for a core make
+    each other wait: two steps of two threads on two cores take ten times as long as with one.
+    """
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // 2)))}
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

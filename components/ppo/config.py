@@ -115,12 +115,6 @@ class PPOConfig(Config):
         description="Stop when the mean KL of an episode stays below minus this (nats) for five "
         "iterations: log-probabilities are then wrong. Own.",
     )
-    threads: int = Field(
-        0,
-        ge=0,
-        description="CPU threads of matrix products; 0: as many as torch takes. Where several "
-        "policies train at a time on one machine, their threads get in each other's way. Own.",
-    )
     sample_every: int = Field(
         10, ge=1, description="Iterations between samples on the fixed validation prompts. Own."
     )

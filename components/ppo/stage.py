@@ -1,8 +1,7 @@
 """The stage: an SFT policy, a reward model, prompts and documents in, a PPO policy out."""
 
-import html
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from components.core.errors import BadInput
 from components.core.models import load_policy, load_reward_model, positions, save_model
+from components.core.page import figures_page
 from components.core.parallel import device, stream
 from components.core.records import Document, Prompt, Sample
 from components.core.stage import Context, Inputs, Outputs, Stage
@@ -26,8 +26,6 @@ TAIL = 10
 def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -> None:
     """Inputs policy, reward_model, prompts, pretraining; outputs policy, samples, history."""
     # 1. Models and their one tokenizer.
-    if config.threads:
-        torch.set_num_threads(config.threads)
     policy_folder = inputs.folder(inputs.reference("policy"))
     reward_folder = inputs.folder(inputs.reference("reward_model"))
     tokenizer = load_tokenizer(policy_folder)
@@ -94,7 +92,7 @@ def run(config: PPOConfig, inputs: Inputs, outputs: Outputs, context: Context) -
     if mix is not None:
         headline["ptx_loss"] = _tail(result.history["ptx_loss"])
     outputs.headline_metrics(headline)
-    outputs.html(_page(config.system, headline))
+    outputs.html(figures_page(config.system, headline, f"Means of the last {TAIL} iterations."))
     checkpoints.clear()
 
 
@@ -181,19 +179,6 @@ def sample_rows(
 def _tail(values: Sequence[float]) -> float:
     recent = values[-TAIL:]
     return sum(recent) / len(recent)
-
-
-def _page(system: str, metrics: Mapping[str, float]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{value:.5g}</td></tr>"
-        for name, value in metrics.items()
-    )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(system)}</title>'
-        "<style>body{font:15px system-ui;margin:2em}th{text-align:left;padding-right:2em}</style>"
-        f"<h1>{html.escape(system)}</h1><p>Means of the last {TAIL} iterations.</p>"
-        f"<table>{rows}</table></html>"
-    )
 
 
 STAGE = Stage("ppo", PPOConfig, run)
