@@ -80,8 +80,16 @@ def load_policy(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedM
 
 
 def positions(model: PreTrainedModel) -> int:
-    """How many tokens a row may have: the trunk's position limit."""
-    limit: int = model.config.max_position_embeddings
+    """How many tokens a row may have: the trunk's position limit.
+
+    Raises BadInput for architectures without one (ALiBi, recurrent).
+    """
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if not isinstance(limit, int):
+        raise BadInput(
+            f"{type(model).__name__}: its config names no max_position_embeddings; expected an "
+            "architecture with a limit of positions"
+        )
     return limit
 
 

@@ -1,11 +1,10 @@
 """The stage: a policy, rankings and demonstrations in, a reward model out."""
 
-import html
 from collections import Counter
-from collections.abc import Mapping
 
 from components.core.errors import BadInput
 from components.core.models import positions, reward_from_policy, save_model
+from components.core.page import figures_page
 from components.core.parallel import device, stream
 from components.core.records import Demonstration, Ranking
 from components.core.stage import Context, Inputs, Outputs, Stage
@@ -90,24 +89,12 @@ def run(config: RewardModelConfig, inputs: Inputs, outputs: Outputs, context: Co
     outputs.headline_metrics(metrics)
     outputs.curve("loss", history.loss)
     outputs.curve("train_accuracy", history.accuracy)
-    outputs.html(_page(metrics))
+    outputs.html(figures_page("Reward model", metrics))
     checkpoints.clear()
 
 
 def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "none given"
-
-
-def _page(metrics: Mapping[str, float]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{value:.5g}</td></tr>"
-        for name, value in metrics.items()
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Reward model</title>'
-        "<style>body{font:15px system-ui;margin:2em}th{text-align:left;padding-right:2em}</style>"
-        f"<h1>Reward model</h1><table>{rows}</table></html>"
-    )
 
 
 STAGE = Stage("reward_model", RewardModelConfig, run)

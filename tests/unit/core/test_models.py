@@ -1,7 +1,12 @@
 import pytest
 import torch
 from small_models import EOS, PAD, random_rows, small_policy, small_reward_model, small_tokenizer
-from transformers import AutoModelForSequenceClassification, GPT2Config
+from transformers import (
+    AutoModelForSequenceClassification,
+    BloomConfig,
+    BloomForCausalLM,
+    GPT2Config,
+)
 
 from components.core.errors import BadInput
 from components.core.models import (
@@ -32,6 +37,12 @@ def test_new_gpt2_is_a_function_of_its_generator_and_leaves_the_global_one():
     assert torch.equal(one.transformer.wte.weight, same.transformer.wte.weight)
     assert not torch.equal(one.transformer.wte.weight, other.transformer.wte.weight)
     assert positions(one) == 64
+
+
+def test_an_architecture_without_a_limit_of_positions_is_named():
+    config = BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2)
+    with pytest.raises(BadInput, match=r"BloomForCausalLM.*max_position_embeddings"):
+        positions(BloomForCausalLM(config))
 
 
 def test_response_logits_are_the_rows_of_the_whole_forward():
