@@ -19,11 +19,17 @@ def serve(port: int, console: Console) -> None:
     environment = os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # What its libraries have to mend is not for who looks at runs.
+        "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--uvicorn-opts", "--log-level warning"]
     # Artifacts lie in S3 under each experiment's own location, which the server reads directly.
     console.print(f"MLflow: http://127.0.0.1:{port}  (ctrl-c ends it)", highlight=False)
-    code = subprocess.run(command, env=environment, check=False).returncode
+    try:
+        code = subprocess.run(command, env=environment, check=False).returncode
+    except KeyboardInterrupt:
+        return
     if code not in (0, -2, 130):
         raise UserError(f"mlflow server ended with exit code {code}; is port {port} taken?")

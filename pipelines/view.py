@@ -112,7 +112,7 @@ class View(io.TextIOBase):
 
     def __enter__(self) -> "View":
         self._waiting = list(self.earlier)
-        if self.console.is_terminal:
+        if self.console.is_interactive:
             self._live = Live(
                 console=self.console, get_renderable=self._visible, refresh_per_second=4
             )

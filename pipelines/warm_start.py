@@ -86,6 +86,9 @@ def warm_python(errors: TextIO, libraries: tuple[str, ...] = LIBRARIES) -> Itera
         executable = Path(folder) / "python3"
         executable.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         executable.chmod(0o700)
+        if not os.access(executable, os.X_OK):  # temporary files may not be run here
+            yield sys.executable
+            return
         server = subprocess.Popen(
             [sys.executable, "-m", "pipelines.warm_start", str(listener.fileno()), *libraries],
             pass_fds=[listener.fileno()],
