@@ -1,0 +1,95 @@
+"""summary.json and the tables at the end: figures from work records, nothing where nothing was."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from components.core.work import WorkRecord
+from pipelines.runs import Run
+from pipelines.summary import gather
+from pipelines.summary_view import show
+from pipelines.view import Finished
+
+
+def record(
+    label: str, curves: dict[str, list[float]] | None = None, **figures: float
+) -> WorkRecord:
+    return WorkRecord(
+        work=label,
+        stage=label.partition(".")[0],
+        label=label,
+        run="r",
+        seconds=2.0,
+        figures=figures,
+        curves=curves or {},
+        outputs={},
+    )
+
+
+RECORDS = [
+    record("pretraining.base", {"loss": [8.0, 6.0, 5.0]}, loss=5.1),
+    record("sft", {"loss": [5.5, 5.0], "validation_loss": [5.7, 5.6]}),
+    record(
+        "reward_model",
+        accuracy=0.61,
+        accuracy_low=0.53,
+        accuracy_high=0.69,
+        accuracy_pairs=196.0,
+        accuracy_prompts=40.0,
+    ),
+    record("prompts", {}, raw=10.0, kept=6.0, **{"rejected.too_long": 3.0, "rejected.pii": 1.0}),
+    record("human_eval_export.comparisons", tasks=40.0),
+    record("human_eval_export.systems", tasks=30.0),
+]
+REPORT: dict[str, Any] = {
+    "public_tasks": {"base": {"loss": 5.0, "accuracy": 0.4}},
+    "reward": {"base": 0.1, "ppo_ptx": 0.5},
+    "reward_gain": {"ppo_ptx": {"gain": 0.3, "ci_low": 0.2, "ci_high": 0.4, "n": 30}},
+    "ppo": {"ppo_ptx": {"kl": [0.0, 2.0, 1.5], "reward": [0.1, 0.3, 0.5]}},
+}
+PLACES = {"report_file": "r.html", "summary_file": "s.json", "mlflow_run_id": "m"}
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    run = Run("r", "f", steps=[Finished("sft", "sft", 3.456, "")], total=9.0)
+    return gather(1, run, RECORDS, REPORT)
+
+
+def test_figures_come_from_the_work_records(summary: dict[str, Any]) -> None:
+    assert summary["losses"] == {
+        "pretraining": [8.0, 6.0, 5.0], "sft": [5.5, 5.0], "sft_validation": [5.7, 5.6],
+    }  # fmt: skip
+    assert summary["tasks_exported"] == 70
+    assert summary["prompts"]["rejected"] == {"pii": 1, "too_long": 3}
+    assert summary["reward_model"] == {
+        "accuracy": 0.61, "accuracy_heldout_labelers": None, "accuracy_low": 0.53,
+        "accuracy_high": 0.69, "accuracy_pairs": 196.0, "accuracy_prompts": 40.0,
+    }  # fmt: skip
+    # This run's own wall time counts, not that of the work's last attempt.
+    assert summary["seconds"]["sft"] == 3.46
+    assert summary["seconds"]["prompts"] == 2.0
+
+
+def test_what_was_not_measured_is_not_shown(summary: dict[str, Any]) -> None:
+    stream = io.StringIO()
+    show(summary | PLACES, Console(file=stream, width=100))
+    told = stream.getvalue()
+    assert "Win rate" not in told
+    assert "labelers agree" not in told
+    assert "+0.300" in told
+    assert "0.530 to 0.690" in told
+    assert "196 of 40" in told
+    assert "pretraining 8.000 to 5.000, SFT 5.500 to 5.000" in told
+    assert "reward +0.100 to +0.500, KL to SFT 1.50 nats at the end, 2.00 at most" in told
+    assert "10 in, 6 kept; dropped: pii 1, too_long 3" in told
+    assert "70 exported" in told
+
+
+def test_a_run_of_nothing_is_told_without_tables() -> None:
+    stream = io.StringIO()
+    show(gather(0, Run("r", "f"), [], {}) | PLACES, Console(file=stream, width=100))
+    assert "prompts: 0 in, 0 kept; dropped: none" in stream.getvalue()
+    assert "│" not in stream.getvalue()
