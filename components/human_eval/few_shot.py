@@ -3,21 +3,23 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from components.core.records import Demonstration, Message
+from components.core.records import Demonstration, Message, Prompt
 
 
 def examples_for(
-    prompt_id: str, demonstrations: Sequence[Demonstration], count: int, seed: int
+    prompt: Prompt, demonstrations: Sequence[Demonstration], count: int, seed: int
 ) -> list[Demonstration]:
     """The demonstrations that stand before one prompt.
 
     They are drawn for each prompt anew: with one fixed prefix the baseline would stand or fall with
     the few demonstrations that chance put into it. A demonstration of the prompt itself is never
-    shown to it.
+    shown to it; it is known by its messages, as ids of prompts and demonstrations have nothing in
+    common. Where several of those were drawn, there are fewer examples.
     """
-    random = Random(f"{seed}/few_shot/{prompt_id}")
+    random = Random(f"{seed}/few_shot/{prompt.id}")
     drawn = random.sample(range(len(demonstrations)), min(count + 1, len(demonstrations)))
-    return [demonstrations[i] for i in drawn if demonstrations[i].id != prompt_id][:count]
+    examples = [demonstrations[index] for index in drawn]
+    return [example for example in examples if example.messages != prompt.messages][:count]
 
 
 def few_shot_turns(

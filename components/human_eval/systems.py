@@ -81,7 +81,7 @@ def write_outputs(
     for system in systems:
         rows: list[tuple[str, list[int]]] = []
         for prompt in prompts:
-            examples = examples_for(prompt.id, demonstrations, system.examples, config.seed)
+            examples = examples_for(prompt, demonstrations, system.examples, config.seed)
             ids = fitting(prompt.messages, examples, encode, room)
             if len(ids) <= room:
                 rows += [(prompt.id, ids)] * counts[prompt.id]

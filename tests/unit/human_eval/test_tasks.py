@@ -1,6 +1,7 @@
 """Blind tasks, few-shot prefixes, choice of prompts: properties."""
 
 import csv
+import dataclasses
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -119,12 +120,15 @@ def test_few_shot_examples_stand_before_the_conversation() -> None:
 
 def test_few_shot_examples_are_seeded_and_never_the_prompt_itself() -> None:
     demonstrations = [demonstration(n) for n in range(4)]
-    for name in ("d0", "d1", "d2", "d3", "other"):
-        drawn = examples_for(name, demonstrations, 3, seed=0)
+    for number in range(4):
+        # What a demonstration answers comes as a prompt, under an id of its own.
+        own = dataclasses.replace(prompt(number), messages=demonstrations[number].messages)
+        drawn = examples_for(own, demonstrations, 3, seed=0)
         assert len(drawn) == 3
-        assert name not in {d.id for d in drawn}
-        assert drawn == examples_for(name, demonstrations, 3, seed=0)
-    assert examples_for("other", demonstrations, 0, seed=0) == []
+        assert demonstrations[number] not in drawn
+        assert drawn == examples_for(own, demonstrations, 3, seed=0)
+    assert len(examples_for(prompt(9), demonstrations, 3, seed=0)) == 3
+    assert examples_for(prompt(9), demonstrations, 0, seed=0) == []
 
 
 def test_examples_that_do_not_fit_are_left_out() -> None:
