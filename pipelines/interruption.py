@@ -15,6 +15,8 @@ from pathlib import Path
 
 from components.core.failure import Terminated
 
+#: Set for the steps of a run: the folder of its state, absolute, which one run holds at a time.
+MARK = "INSTRUCTFLOW_STEP_OF"
 #: Seconds in which steps may end by themselves: a terminal's Ctrl-C reaches them as well.
 PATIENCE = 1.0
 #: Seconds for the last words of a step that was told to end.
@@ -22,18 +24,18 @@ LAST_WORDS = 5.0
 
 
 @contextlib.contextmanager
-def interruptible(run: str) -> Iterator[None]:
+def interruptible(folder: Path) -> Iterator[None]:
     """Inside, SIGINT is a KeyboardInterrupt and SIGTERM is Terminated, after the steps have ended.
 
     Args:
-        run: id of the pipeline run whose steps they are.
+        folder: of the run whose steps they are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(number: int, _: object) -> None:
-        end_steps(run, PATIENCE if number == signal.SIGINT else 0.0)
+        end_steps(folder, PATIENCE if number == signal.SIGINT else 0.0)
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
@@ -44,23 +46,23 @@ def interruptible(run: str) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def end_steps(run: str, patience: float = 0.0) -> None:
+def end_steps(folder: Path, patience: float = 0.0) -> None:
     """End the steps of a run, also those that outlived an attempt that was killed.
 
     Args:
-        run: the pipeline run's id.
+        folder: of the run.
         patience: seconds in which they may end by themselves.
     """
-    _wait(run, patience)
-    for pid in steps(run):
+    _wait(folder, patience)
+    for pid in steps(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    _wait(run, LAST_WORDS)
+    _wait(folder, LAST_WORDS)
 
 
-def steps(run: str) -> list[int]:
-    """Processes that were started as steps of a run: their environment says so."""
-    mark = f"INSTRUCTFLOW_RUN_ID={run}".encode()
+def steps(folder: Path) -> list[int]:
+    """Processes that were started as steps of the folder's run: their environment says so."""
+    mark = f"{MARK}={folder.absolute()}".encode()
     found = []
     proc = Path("/proc")
     if (proc / "self" / "environ").exists():
@@ -79,7 +81,7 @@ def steps(run: str) -> list[int]:
     return [pid for pid in found if pid != os.getpid()]
 
 
-def _wait(run: str, seconds: float) -> None:
+def _wait(folder: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and steps(run):
+    while time.monotonic() < deadline and steps(folder):
         time.sleep(0.1)

@@ -21,7 +21,7 @@ from rich.console import Console
 from components.core.config import canonical_json, sha256_hex
 from components.core.errors import UserError
 from components.core.failure import Terminated
-from pipelines import runs
+from pipelines import interruption, runs
 from pipelines.interruption import end_steps, interruptible
 from pipelines.runs import Run
 from pipelines.view import Finished, View, open_log
@@ -99,7 +99,7 @@ def run_pipeline(
         run = runs.take_up(folder, fingerprint, fresh)
         runs.keep(folder, run)
         _announce(run, kept, folder, console)
-        end_steps(run.id)
+        end_steps(folder)
         try:
             error = _attempt(run, folder, pipeline, arguments, console)
         except (KeyboardInterrupt, Terminated):
@@ -149,10 +149,14 @@ def _attempt(
         run.total = before + time.monotonic() - started
         runs.keep(folder, run)
 
-    variables = {"INSTRUCTFLOW_RUN_ID": run.id, "PYTHONUNBUFFERED": "1"}
+    variables = {
+        "INSTRUCTFLOW_RUN_ID": run.id,
+        "PYTHONUNBUFFERED": "1",
+        interruption.MARK: str(folder.absolute()),
+    }
     with (
         open_log(folder / "log.txt") as log,
-        interruptible(run.id),
+        interruptible(folder),
         _exported(_threads()),
         warm_python(log) as python,
         _started_with(python),

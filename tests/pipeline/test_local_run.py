@@ -47,6 +47,8 @@ def folder(
     monkeypatch.setenv("INSTRUCTFLOW_ROOT", root)
     monkeypatch.setenv("INSTRUCTFLOW_CODE_VERSION", "of the test")
     version.code_version.cache_clear()
+    # Of a run of one step, imports beforehand are no gain; whole runs in tests/e2e have them.
+    monkeypatch.setenv("INSTRUCTFLOW_WARM_START", "0")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", root.rpartition("/")[2])
     top = Path(__file__).parents[2]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(top), str(STAGES), *sys.path]))
