@@ -66,7 +66,7 @@ def _unlabeled(summary: Mapping[str, Any]) -> Table | None:
         return None
     table = _table(
         "The systems, without labels yet",
-        ("system", "reward", "gain over SFT", "95% interval", "public loss", "public acc."),
+        ("system", "reward", "gain over SFT (95%)", "public loss", "public acc."),
         "reward: the reward model's mean score, demonstrations score 0",
     )
     for system in dict.fromkeys([*public, *reward]):
@@ -75,8 +75,7 @@ def _unlabeled(summary: Mapping[str, Any]) -> Table | None:
         table.add_row(
             system,
             figure(reward.get(system)),
-            f"{gain['gain']:+.3f}" if gain else "-",
-            _interval(gain["ci_low"], gain["ci_high"]) if gain else "-",
+            "{gain:+.2f} ({ci_low:+.2f} to {ci_high:+.2f})".format(**gain) if gain else "-",
             figure(measured.get("loss")),
             figure(measured.get("accuracy")),
         )

@@ -11,13 +11,11 @@ from components.core.stage import Context, Inputs, Outputs, Stage
 from components.pretraining.config import PretrainingConfig
 from components.pretraining.given import take_given
 from components.pretraining.initialisation import start_copying
-from components.pretraining.tokenizer import (
-    encode_documents,
-    encode_enough,
-    train_tokenizer,
-)
+from components.pretraining.tokenizer import encode_enough, train_tokenizer
 from components.pretraining.training import document_loss, train_language_model
 
+#: Tokens of held-out documents that the final loss is measured on, about: 100k tell it to 0.01.
+HELD_OUT = 100_000
 #: Updates over which the headline loss is averaged.
 TAIL = 20
 
@@ -38,7 +36,12 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         config.steps * config.batch_tokens,
         stream(config.seed, "pretraining", "documents"),
     )
-    held_out = encode_documents(tokenizer, texts["validation"] + texts["test"])
+    held_out = encode_enough(
+        tokenizer,
+        texts["validation"] + texts["test"],
+        HELD_OUT,
+        stream(config.seed, "pretraining", "held out"),
+    )
 
     # 2. The model.
     model = new_gpt2(

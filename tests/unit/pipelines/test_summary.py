@@ -79,7 +79,7 @@ def test_what_was_not_measured_is_not_shown(summary: dict[str, Any]) -> None:
     told = stream.getvalue()
     assert "Win rate" not in told
     assert "labelers agree" not in told
-    assert "+0.300" in told
+    assert "+0.30 (+0.20 to +0.40)" in told
     assert "0.530 to 0.690" in told
     assert "196 of 40" in told
     assert "pretraining 8.000 to 5.000, SFT 5.500 to 5.000" in told
