@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from components.core.errors import UserError
+from components.core.scrub import without_secrets
 from data_contracts.errors import ContractError
 
 app = typer.Typer(
@@ -190,6 +191,28 @@ def inspect(
 
 
 @app.command()
+def fetch(
+    uri: Annotated[
+        str,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="A reference, s3://...#sha256=..., or a name: export/label_studio, policy/sft.",
+        ),
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where its files go: a new or an empty folder.")],
+) -> None:
+    """Bring a published thing to disk, verified: tasks for Label Studio, a model, a dataset."""
+    from components.core.launch import root_from_environment
+    from components.core.storage import Storage
+    from pipelines import local
+    from pipelines.fetch import fetch
+
+    with local.services():
+        for path in fetch(Storage.from_environment(), root_from_environment(), uri, folder):
+            out.print(str(path), soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
 def doctor() -> None:
     """Check Python, torch and GPU, S3, MLflow and KFP: what is missing, and how to mend it."""
     from pipelines.doctor import diagnose, render
@@ -216,7 +239,8 @@ def main() -> None:
     try:
         app()
     except (UserError, ContractError) as error:
-        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        text = f"error: {without_secrets(str(error))}"
+        err.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
