@@ -82,14 +82,20 @@ class DatasetViolation(BadInput, ContractViolation):
 
 
 def publish_records(
-    storage: Storage, root: str, name: str, records: Iterable[Record], provenance: Provenance
+    storage: Storage,
+    root: str,
+    dataset: str,
+    records: Iterable[Record],
+    provenance: Provenance,
+    name: str = "",
 ) -> str:
-    """Publish rows under the newest contract ``name``; returns the reference.
+    """Publish rows under the newest contract ``dataset``; returns the reference.
 
-    Rows stream through a local scratch folder; nothing is uploaded before all rows passed.
+    They are published as the contract's name, or as ``name`` where its ``latest`` is not to be
+    moved. Rows stream through a local scratch folder; nothing is uploaded before all rows passed.
     Raises DatasetViolation (a ContractViolation) when rows break the contract.
     """
-    contract = contract_of(name)
+    contract = contract_of(dataset)
     schema = arrow_schema(contract)
     with tempfile.TemporaryDirectory(prefix="instructflow-") as scratch:
         folder = Path(scratch)
@@ -110,7 +116,7 @@ def publish_records(
             raise DatasetViolation(violation) from None
         manifest = Manifest(
             kind="dataset",
-            name=name,
+            name=name or dataset,
             contract=contract.id,
             files=writer.close(),
             rows=rows,

@@ -76,7 +76,7 @@ class Manifest(Config):
     """The manifest of a published thing."""
 
     kind: Kind = Field(description="What sort of thing it is.")
-    name: str = Field(description="Its name; a dataset's is its contract's.")
+    name: str = Field(description="Its name; a dataset's begins with its contract's.")
     contract: str = Field(default="", description="Contract and version, prompts@1; datasets only.")
     files: tuple[File, ...] = Field(description="Its files, sorted by path.")
     rows: int = Field(default=0, ge=0, description="Rows of a dataset.")

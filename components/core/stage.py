@@ -135,12 +135,15 @@ class Outputs:
     curves: dict[str, list[float]] = field(default_factory=dict)
     page: str | None = None
 
-    def dataset(self, output: str, name: str, records: Iterable[Record]) -> str:
-        """Publish rows under the contract ``name``; returns and remembers the reference.
+    def dataset(self, output: str, contract: str, records: Iterable[Record], name: str = "") -> str:
+        """Publish rows under a contract; returns and remembers the reference.
 
+        They are published as the contract's name, or as ``name``: it has a ``latest`` of its own.
         Raises ContractViolation when the rows break the contract (nothing is published then).
         """
-        reference = dataset.publish_records(self.storage, self.root, name, records, self.provenance)
+        reference = dataset.publish_records(
+            self.storage, self.root, contract, records, self.provenance, name
+        )
         self.references[output] = reference
         return reference
 

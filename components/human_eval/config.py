@@ -26,14 +26,23 @@ class FewShotConfig(Config):
     )
 
 
+def published_as(name: str, purpose: str) -> str:
+    """What an export with a purpose is published as: ``tasks_systems``, and plain ``tasks``.
+
+    The plain names are those of comparisons, of which a reward model learns; so an evaluation of
+    systems never becomes the ``latest`` of what trains.
+    """
+    return name if purpose in ("", "comparisons") else f"{name}_{purpose}"
+
+
 class ExportConfig(Config):
     """Which prompts become tasks, and how their outputs are sampled."""
 
     purpose: str = Field(
         default="",
         pattern=r"^[a-z0-9_]*$",
-        description="What tells this step apart from others of its kind in one run; no effect on "
-        "the result.",
+        description="What tells this step apart from others of its kind in one run, and the names "
+        "of what it publishes: tasks_systems, key_systems; plain tasks, key for 'comparisons'.",
     )
     split: Split = Field(default="train", description="The split that prompts are taken from.")
     prompts: int = Field(

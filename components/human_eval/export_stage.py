@@ -9,7 +9,7 @@ from components.core.errors import UserError
 from components.core.records import Demonstration, KeyEntry, Prompt, Reject, Split, Task
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.human_eval.blind import blind_task
-from components.human_eval.config import ExportConfig
+from components.human_eval.config import ExportConfig, published_as
 from components.human_eval.label_studio import write_project
 from components.human_eval.page import counts_page
 from components.human_eval.systems import System, Texts, systems_of, write_outputs
@@ -68,9 +68,9 @@ def run(config: ExportConfig, inputs: Inputs, outputs: Outputs, context: Context
     # 4. Publish; the key apart from what labelers see.
     project = context.workdir / "export"
     write_project(project, tasks)
-    outputs.dataset("tasks", "tasks", tasks)
-    outputs.dataset("key", "key", key)
-    outputs.folder("export", "export", "label_studio", project)
+    outputs.dataset("tasks", "tasks", tasks, published_as("tasks", config.purpose))
+    outputs.dataset("key", "key", key, published_as("key", config.purpose))
+    outputs.folder("export", "export", published_as("label_studio", config.purpose), project)
     outputs.dataset("rejects", "rejects", rejects)
     sizes = Counter(len(task.outputs) for task in tasks)
     outputs.headline_metrics(

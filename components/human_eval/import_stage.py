@@ -60,8 +60,10 @@ def run(config: ImportConfig, inputs: Inputs, outputs: Outputs, context: Context
         )
     imported.rankings.sort(key=lambda ranking: ranking.id)
     imported.ratings.sort(key=lambda rating: rating.id)
-    outputs.dataset("rankings", "rankings", imported.rankings)
-    outputs.dataset("ratings", "ratings", imported.ratings)
+    # Named like its tasks: those of `tasks_systems` are no `latest` rankings for a reward model.
+    purpose = inputs.manifest(inputs.reference("tasks")).name.removeprefix("tasks")
+    outputs.dataset("rankings", "rankings", imported.rankings, f"rankings{purpose}")
+    outputs.dataset("ratings", "ratings", imported.ratings, f"ratings{purpose}")
 
     metrics = {
         "annotations": float(imported.seen),

@@ -8,7 +8,7 @@ import pytest
 from small_models import small_policy, small_tokenizer
 from small_stages import prompt, published, published_folder, run_small
 
-from components.core.dataset import download_folder, open_manifest, read_records
+from components.core.dataset import download_folder, open_manifest, read_records, resolve
 from components.core.errors import BadInput, UserError
 from components.core.models import save_model
 from components.core.records import (
@@ -163,6 +163,31 @@ def test_round_trip(inputs: dict[str, Any], storage: Storage, root: str, tmp_pat
     assert back.headline["likert_alpha"] == pytest.approx(1.0)
     # There is one held-out labeler: nobody to agree with.
     assert "agreement_heldout" not in back.headline
+
+
+def test_rankings_of_systems_do_not_become_the_latest_of_what_trains(
+    inputs: dict[str, Any], storage: Storage, root: str, tmp_path: Path
+) -> None:
+    found = {}
+    for purpose in ("comparisons", "systems"):
+        config = ExportConfig.from_mapping({**COMPARE.model_dump(), "purpose": purpose})
+        place = tmp_path / purpose
+        out, _, _ = run_small(export_stage.STAGE, config, inputs, storage, root, place / "out")
+        tasks = list(read_records(storage, out.references["tasks"], Task))
+        labels = write_labels(storage, root, place / "labels", label(tasks, 1))
+        references = {**out.references, "labels": [labels]}
+        # The import has no purpose to go by: what it publishes is named like its tasks.
+        back, _, _ = run_small(
+            import_stage.STAGE, ImportConfig(), references, storage, root, place / "back"
+        )
+        found[purpose] = {**out.references, **back.references}
+    for name in ("tasks", "key", "rankings", "ratings"):
+        assert resolve(storage, root, name) == found["comparisons"][name]
+        assert resolve(storage, root, f"{name}_systems") == found["systems"][name]
+        contracts = {open_manifest(storage, found[p][name]).contract for p in found}
+        assert contracts == {f"{name}@1"}
+    exported = resolve(storage, root, "export/label_studio_systems")
+    assert exported == found["systems"]["export"]
 
 
 def test_the_same_export_is_the_same_thing(
