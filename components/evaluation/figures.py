@@ -85,12 +85,18 @@ def bars(
     return drawing(width, height, caption, parts)
 
 
-def curves(series: Mapping[str, Points], x_caption: str, y_caption: str) -> str:
-    """Lines with a dot a measurement; system -> (x, y) in the order of training."""
-    width, height, left, top, foot, right = 400.0, 270.0, 52.0, 30.0, 44.0, 12.0
+def curves(
+    series: Mapping[str, Points], x_caption: str, y_caption: str, *, narrow: bool = False
+) -> str:
+    """Lines with a dot a measurement; system -> (x, y) in the order of training.
+
+    ``narrow``: for three figures side by side.
+    """
+    width, height = (270.0, 200.0) if narrow else (400.0, 270.0)
+    left, top, foot, right = 48.0, 30.0, 44.0, 14.0
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
-    across = ticks(min([0.0, *xs]), max(xs), 5)
+    across = ticks(min([0.0, *xs]), max(xs), 4 if narrow else 5)
     up = ticks(min(ys), max(ys) if max(ys) > min(ys) else min(ys) + 1.0, 5)
     x = Scale(across[0], across[-1], left, width - right)
     y = Scale(up[0], up[-1], height - foot, top)

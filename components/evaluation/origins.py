@@ -42,7 +42,7 @@ def _panel(caption: str, label: str, results: Results) -> str:
     losses = results.losses[label]
     points = [(100 * (at + 0.5) / len(losses), loss) for at, loss in enumerate(losses)]
     system = label.partition(".")[2] or label
-    drawn = curves({system: points}, "% of training", "")
+    drawn = curves({system: points}, "% of training", "nats", narrow=True)
     ends = f"{losses[0]:.3f} to {losses[-1]:.3f}"
     return f'<div class="card"><h3>{caption}</h3><p class="note">{ends}</p>{drawn}</div>'
 

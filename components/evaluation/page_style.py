@@ -31,6 +31,7 @@ padding:1.2rem 1.3rem;margin:1rem 0}
 .trio{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:1rem;margin:1rem 0}
 .pair .card,.trio .card{margin:0}
 .trio .card{padding:1rem}
+.card>:last-child{margin-bottom:0}
 .prose td.text:first-child{white-space:nowrap;vertical-align:top;color:var(--soft)}
 .scroll{overflow-x:auto}
 .wide svg{min-width:760px}

@@ -133,32 +133,46 @@ def _optimisation(results: Results) -> str:
     courses = {**results.histories, **results.curves}
     if not courses:
         return ""
-    panels = [
-        _figure(
-            "Reward model's score over KL to SFT",
-            curves({s: _points(c, c.reward) for s, c in courses.items()}, "KL, nats", "reward"),
-        )
-    ]
-    gold = {s: _points(c, c.gold) for s, c in courses.items() if c.gold}
-    if gold:
-        panels.append(_figure("Gold over KL to SFT", curves(gold, "KL, nats", "gold")))
     longer = {**results.curves, **results.histories}
-    steps = {s: list(zip(map(float, c.iteration), c.kl, strict=True)) for s, c in longer.items()}
-    panels.append(_figure("KL over training", curves(steps, "iteration", "KL, nats")))
-    rising = {
-        s: list(zip(map(float, c.iteration), c.reward, strict=True)) for s, c in longer.items()
-    }
-    panels.append(_figure("Reward over training", curves(rising, "iteration", "reward")))
-    width = "pair" if len(panels) % 2 == 0 else "trio"
+    gold = {s: _points(c, c.gold) for s, c in courses.items() if c.gold}
+    panels = [
+        (
+            "Reward over KL to SFT",
+            {s: _points(c, c.reward) for s, c in courses.items()},
+            ("KL, nats", "reward"),
+        ),
+        ("Gold over KL to SFT", gold, ("KL, nats", "gold")),
+        (
+            "KL over training",
+            {s: _over_time(c, c.kl) for s, c in longer.items()},
+            ("iteration", "KL, nats"),
+        ),
+        (
+            "Reward over training",
+            {s: _over_time(c, c.reward) for s, c in longer.items()},
+            ("iteration", "reward"),
+        ),
+    ]
+    drawn = [(caption, series, axes) for caption, series, axes in panels if series]
+    narrow = len(drawn) % 2 == 1
+    figures = [
+        _figure(caption, curves(series, *axes, narrow=narrow)) for caption, series, axes in drawn
+    ]
     said = (
         "Where the reward goes on rising while gold falls, the policy exploits the reward model."
         if gold
-        else "There is no gold score here, as in the real world: watch that KL stays bounded."
+        else "There is no gold score here, as in the real world: watch that KL stays bounded. Over "
+        "KL stand the averaged policy's answers to fixed prompts, over training its own rollouts."
     )
+    width = "trio" if narrow else "pair"
     return (
         f"<h2>Optimisation against the reward model</h2><p>{said}</p>"
-        f'{legend(ordered(courses))}<div class="{width}">{"".join(panels)}</div>'
+        f'{legend(ordered(courses))}<div class="{width}">{"".join(figures)}</div>'
     )
+
+
+def _over_time(curve: Curve, values: Sequence[float]) -> list[tuple[float, float]]:
+    return list(zip(map(float, curve.iteration), values, strict=True))
 
 
 def _points(curve: Curve, values: Sequence[float]) -> list[tuple[float, float]]:
