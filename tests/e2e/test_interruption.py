@@ -19,7 +19,7 @@ RUN = [
     "pipelines.cli",
     "run",
     "quickstart",
-    *settings(SMALL_WORLD | {"pretraining.steps": 150, "pretraining.checkpoint_every": 30}),
+    *settings(SMALL_WORLD | {"sft.epochs": 100, "sft.checkpoint_every": 20}),
 ]
 
 
@@ -66,14 +66,15 @@ class Attempts:
         return found
 
 
-def at_step(number: int) -> Callable[[str], bool]:
-    """Whether pretraining has come to a step."""
+def progress(log: str) -> list[tuple[int, int]]:
+    """Updates done and updates in all, as supervised tuning told them."""
+    told = [line.split()[2] for line in log.splitlines() if "progress sft " in line]
+    pairs = (part.partition("/") for part in told)
+    return [(int(done), int(total)) for done, _, total in pairs]
 
-    def reached(log: str) -> bool:
-        told = [line for line in log.splitlines() if "progress pretraining.base " in line]
-        return any(int(line.split()[2].partition("/")[0]) >= number for line in told)
 
-    return reached
+def at_update(number: int) -> Callable[[str], bool]:
+    return lambda log: any(done >= number for done, _ in progress(log))
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks at processes in /proc")
@@ -81,29 +82,29 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     attempts = Attempts(tmp_path)
     began = time.monotonic()
 
-    # 1. kill -9 of the pipeline, in the middle of a training step.
+    # 1. kill -9 of the pipeline, in the middle of a training step: the step ends as well.
     process = attempts.start()
-    attempts.wait_for(process, at_step(40))
+    attempts.wait_for(process, at_update(40))
     process.kill()
     process.wait()
-    assert attempts.started() == {"sandbox_world": 1, "pretraining.base": 1}
+    assert attempts.started() == dict.fromkeys(
+        ("sandbox_world", "pretraining.base", "prompts", "sft"), 1
+    )
 
     # 2. kill -9 of the step: the run says so and ends; training had gone on from a checkpoint.
     process = attempts.start()
-    attempts.wait_for(process, lambda log: log.count("stage pretraining.base started") == 2)
-    attempts.wait_for(process, at_step(100))
+    attempts.wait_for(process, lambda log: attempts.started()["sft"] == 2)
+    attempts.wait_for(process, at_update(120))
     for pid in attempts.steps():
         os.kill(pid, signal.SIGKILL)
     assert process.wait(60) == 2
-    assert "pretraining.base: ended without a word" in attempts.output.read_text()
-    told = [line.split()[2] for line in attempts.log().splitlines() if "progress pretr" in line]
-    done = [int(part.partition("/")[0]) for part in told]
-    assert 1 not in done[1:]
+    assert "sft: ended without a word" in attempts.output.read_text()
+    assert [done for done, _ in progress(attempts.log())].count(1) == 1
     assert attempts.servers() == []
 
     # 3. Ctrl-C, or what a terminal sends for it, to the pipeline alone: one line, and nobody left.
     process = attempts.start()
-    attempts.wait_for(process, lambda log: "stage prompts started" in log)
+    attempts.wait_for(process, lambda log: attempts.started()["human_eval_export.comparisons"] > 0)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     assert attempts.output.read_text().splitlines()[-1] == (
@@ -118,12 +119,13 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     assert "sandbox_world: done before, in " in attempts.output.read_text()
     assert attempts.servers() == []
     started = attempts.started()
-    assert (started.pop("pretraining.base"), started.pop("prompts")) == (3, 2)
+    assert (started.pop("sft"), started.pop("human_eval_export.comparisons")) == (3, 2)
     assert set(started.values()) == {1}
 
     # What it reports is all attempts together, and each step once.
     seconds = summary(attempts.state)["seconds"]
-    assert set(started) | {"pretraining.base", "prompts", "total"} == set(seconds)
+    again = {"sft", "human_eval_export.comparisons"}
+    assert set(started) | again | {"total"} == set(seconds)
     assert seconds["sandbox_world"] + seconds["evaluation"] < seconds["total"]
     assert seconds["total"] < time.monotonic() - began
 
@@ -136,7 +138,7 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     by_stage = {run.data.tags.get("instructflow.stage", "pipeline"): run for run in runs}
     assert len(by_stage) == len(runs)
     assert {run.info.status for run in runs} == {"FINISHED"}
-    base = by_stage["pretraining.base"].info.run_id
-    history = client.get_metric_history(base, "loss")
+    history = client.get_metric_history(by_stage["sft"].info.run_id, "loss")
+    total = progress(attempts.log())[-1][1]
     # The headline, a mean, stands behind the last one.
-    assert [point.step for point in history] == [*range(1, 151), 150]
+    assert [point.step for point in history] == [*range(1, total + 1), total]
