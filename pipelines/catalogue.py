@@ -18,9 +18,11 @@ class Entry:
     #: DAG parameter -> section of ``PipelineConfig`` whose JSON it takes.
     sections: dict[str, str]
     #: DAG parameters that take references, with their value where none is given.
-    inputs: dict[str, str | list[str] | None]
+    inputs: dict[str, str | list[str]]
     #: Whether the DAG loops over the configs of ``policies``.
     loops: bool
+    #: Those of ``inputs`` that have to be given.
+    needed: tuple[str, ...] = ()
 
     def folder(self, profile: str) -> str:
         """The name under which a run's state is kept: the profile's, which two pipelines share."""
@@ -72,14 +74,16 @@ PIPELINES = {
             "real",
             _sections("systems_import", *_END),
             {
-                "tasks": None,
-                "key": None,
-                "prompts_dataset": None,
-                "documents": None,
+                "tasks": "latest",
+                "documents": "latest",
                 "labels": [],
+                # Those that belong to the tasks.
+                "key": "",
+                "prompts_dataset": "",
                 "policies": [],
             },
             loops=False,
+            needed=("labels",),
         ),
     )
 }  # fmt: skip
@@ -107,11 +111,19 @@ def arguments(
             raise ConfigError(f"--input {text}: expected NAME=REFERENCE, NAME one of: {known}")
         current = given[name]
         given[name] = [*current, value] if isinstance(current, list) else value
-    missing = [name for name, value in given.items() if value is None]
-    if not complete:
-        given = {name: value for name, value in given.items() if value is not None}
-    elif missing:
-        raise ConfigError(f"pipeline {entry.name} needs --input {missing[0]}=REFERENCE")
+    missing = [name for name in entry.needed if not given[name]]
+    if complete and missing:
+        wanted = " ".join(f"--input {name}=REFERENCE" for name in missing)
+        others = [
+            name + (f" ({value})" if value else "")
+            for name, value in entry.inputs.items()
+            if name not in missing
+        ]
+        raise ConfigError(
+            f"pipeline {entry.name} needs {wanted}; 'latest' is what was published last. "
+            f"May be given: {', '.join(others)}"
+        )
+    given = {name: value for name, value in given.items() if name not in missing}
     given |= {name: config.section_json(section) for name, section in entry.sections.items()}
     if entry.loops:
         given["policies"] = config.policy_json()

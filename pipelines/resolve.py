@@ -4,7 +4,7 @@ It never comes from the cache, so a scheduled run sees today's data; all later s
 what it found, so they may.
 """
 
-from typing import NamedTuple
+from typing import List, NamedTuple  # noqa: UP035  KFP reads the annotation
 
 from kfp import dsl
 
@@ -48,3 +48,37 @@ def resolve(
             "base": ("policy", base),
         }
     )
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
+def resolve_feedback(
+    tasks: str,
+    key: str,
+    prompts: str,
+    documents: str,
+    labels: List[str],  # noqa: UP006
+    policies: List[str],  # noqa: UP006
+) -> NamedTuple(  # type: ignore[valid-type]
+    "Resolved",
+    [
+        ("tasks", str),
+        ("key", str),
+        ("prompts", str),
+        ("documents", str),
+        ("labels", List[str]),  # noqa: UP006
+        ("policies", List[str]),  # noqa: UP006
+    ],
+):
+    """The same for labels that came back, with what belongs to their tasks.
+
+    Args:
+        tasks: Reference, name or ``latest``.
+        key: The same, or empty for the one that was exported with the tasks.
+        prompts: The same, or empty for those that the tasks came from.
+        documents: Reference or ``latest``.
+        labels: References or ``latest``.
+        policies: References, or none for those that the tasks compare.
+    """
+    from components.human_eval.origin import resolve_returned
+
+    return resolve_returned(tasks, key, prompts, documents, labels, policies)

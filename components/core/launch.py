@@ -7,6 +7,7 @@ or no step of another run could come from the cache).
 """
 
 import argparse
+import contextlib
 import datetime
 import html
 import importlib
@@ -18,18 +19,19 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from components.core import failure, work
 from components.core.checkpoint import Checkpoints
 from components.core.config import Config, canonical_json, flatten, sha256_hex
-from components.core.dataset import Provenance, open_manifest, resolve
+from components.core.dataset import Provenance, open_manifest
 from components.core.errors import UserError
 from components.core.manifest import Kind
 from components.core.memory import lasting, peak_memory
 from components.core.progress import Progress
+from components.core.references import resolve_all
 from components.core.scrub import without_secrets
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.storage import Storage
@@ -177,16 +179,22 @@ def resolve_references(wanted: Mapping[str, tuple[Kind, str]]) -> tuple[str, ...
     Args:
         wanted: name -> (kind, reference or ``latest`` or "").
     """
-    found = []
-    try:
-        storage, root = Storage.from_environment(), root_from_environment()
-        for name, (kind, value) in wanted.items():
-            asked = f"{kind}/{name}" if value == "latest" else value
-            found.append(resolve(storage, root, asked) if value else "")
-    except UserError as error:
-        _say_error("resolve", error)
-        sys.exit(1)
+    asked = [
+        f"{kind}/{name}" if value == "latest" else value for name, (kind, value) in wanted.items()
+    ]
+    with telling("resolve"):
+        found = resolve_all(Storage.from_environment(), root_from_environment(), asked)
     return tuple(found)
+
+
+@contextlib.contextmanager
+def telling(step: str) -> Iterator[None]:
+    """A UserError inside is the step's one line, and its end."""
+    try:
+        yield
+    except UserError as error:
+        _say_error(step, error)
+        sys.exit(1)
 
 
 def main(stage: Stage[Any]) -> None:

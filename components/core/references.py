@@ -1,5 +1,6 @@
 """From a reference, or what a person writes in its stead, to a checked manifest and lineage."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.core.config import ConfigError
@@ -69,6 +70,19 @@ def resolve(storage: Storage, root: str, name_or_reference: str) -> str:
             f"'{name_or_reference}': kind '{kind_text}' is none of {', '.join(FOLDERS)}"
         )
     return resolve_latest(storage, root, kind, name)
+
+
+def resolve_all(storage: Storage, root: str, asked: Iterable[str]) -> list[str]:
+    """What ``resolve`` makes of each; empty stays empty. All that is missing is one error."""
+    found, problems = [], []
+    for name_or_reference in asked:
+        try:
+            found.append(resolve(storage, root, name_or_reference) if name_or_reference else "")
+        except DatasetError as error:
+            problems.append(str(error))
+    if problems:
+        raise DatasetError("; ".join(problems))
+    return found
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ class PromotionConfig(Config):
     """Which policy may become the candidate, and what it has to show."""
 
     policy: str = Field(
-        default="ppo_ptx", description="Name of the policy to promote, among those given."
+        default="ppo_ptx", description="Name of the policy to promote, if it is given."
     )
     model_name: str = Field(
         default="policy", min_length=1, description="Registered model in MLflow."

@@ -4,7 +4,6 @@ import html
 import json
 from collections.abc import Mapping
 
-from components.core.errors import UserError
 from components.core.registry import register_policy
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.promotion.config import PromotionConfig
@@ -15,13 +14,20 @@ def run(config: PromotionConfig, inputs: Inputs, outputs: Outputs, context: Cont
     """Decide, register, record.
 
     Inputs: ``policies`` (the one named in the config is looked at), ``report``.
-    Output: ``release``, a record of the decision. A refused policy is a finished stage: nothing is
-    registered, the reason stands in the release, and the metric ``promoted`` is 0.
+    Output: ``release``, a record of the decision. A refused policy is a finished stage, and so is
+    a round without it (the first labels are on the SFT policy alone): nothing is registered, the
+    reason stands in the release, and the metric ``promoted`` is 0.
     """
-    reference = policy_of(inputs, config.policy)
+    named = {inputs.manifest(reference).name: reference for reference in inputs.all("policies")}
+    reference = named.get(config.policy, "")
     report = inputs.reference("report")
     summary = read_summary(inputs.folder(report), report)
-    decision = decide(summary, reference, config)
+    if reference:
+        decision = decide(summary, reference, config)
+    else:
+        others = ", ".join(sorted(named)) or "none"
+        reason = f"nothing to promote: '{config.policy}' is not among the policies given: {others}"
+        decision = Decision(False, reason, {})
     version = ""
     if decision.promoted:
         tags = {
@@ -50,17 +56,6 @@ def run(config: PromotionConfig, inputs: Inputs, outputs: Outputs, context: Cont
     outputs.headline_metrics({"promoted": float(decision.promoted)})
     outputs.html(page(decision, release))
     context.progress.update(1, 1, promoted="yes" if decision.promoted else "no")
-
-
-def policy_of(inputs: Inputs, name: str) -> str:
-    """The reference of the policy of this name; raises UserError where it is not among them."""
-    named = {inputs.manifest(reference).name: reference for reference in inputs.all("policies")}
-    if name not in named:
-        raise UserError(
-            f"policy: got '{name}'; expected one of the policies given: "
-            f"{', '.join(sorted(named)) or 'none'}"
-        )
-    return named[name]
 
 
 def page(decision: Decision, release: Mapping[str, object]) -> str:

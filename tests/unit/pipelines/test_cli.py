@@ -26,7 +26,7 @@ def instructflow(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["run", "quickstart", "--set", "sft.epochs"], ["sft.epochs", "dotted.path=value"]),
         (["run", "quickstart", "--set", "policies.p.klx=1"], ["policies.p.klx", "unknown key"]),
         (["run", "rlhf", "--input", "promts=x"], ["promts", "raw_prompts"]),
-        (["run", "feedback"], ["tasks"]),
+        (["run", "feedback"], ["--input labels=REFERENCE", "latest", "tasks (latest)", "key"]),
     ],
 )
 def test_user_errors_are_one_message_and_exit_code_two(
@@ -58,4 +58,4 @@ def test_compile_writes_a_pipeline(pipeline: str, tmp_path) -> None:  # type: ig
     assert f"name: instructflow-{pipeline}" in text
     # The profile is in it, so that a cluster's run needs no parameters but references.
     assert "defaultValue: '{" in text
-    assert ("to be given to a run: tasks" in done.stdout) == (pipeline == "feedback")
+    assert ("to be given to a run: labels" in done.stdout) == (pipeline == "feedback")

@@ -10,7 +10,7 @@ from small_stages import published_folder, run_small
 
 from components.core.config import ConfigError
 from components.core.dataset import download_folder
-from components.core.errors import BadInput, UserError
+from components.core.errors import BadInput
 from components.core.storage import Storage
 from components.promotion import stage
 from components.promotion.config import PromotionConfig
@@ -143,13 +143,20 @@ def test_a_policy_that_fails_is_not_registered_and_the_reason_is_kept(
     assert "Not promoted" in str(outputs.page)
 
 
-def test_a_policy_that_was_not_given_is_named(
+def test_without_the_policy_there_is_nothing_to_promote(
     registry: Registry, policies: list[str], storage: Storage, root: str, tmp_path: Path
 ) -> None:
     reference = report(storage, root, tmp_path / "r", json.dumps(summary(0.57)))
     inputs = {"policies": policies[:1], "report": reference}
-    with pytest.raises(UserError, match=r"policy: got 'ppo_ptx'; expected .*: ppo$"):
-        run_small(stage.STAGE, PromotionConfig(), inputs, storage, root, tmp_path / "work")
+    # Not even where a report is enough.
+    outputs, _, _ = run_small(
+        stage.STAGE, PromotionConfig(gate="report"), inputs, storage, root, tmp_path / "work"
+    )
+    assert registry.registered == []
+    assert outputs.headline == {"promoted": 0.0}
+    found = release(storage, outputs, tmp_path / "release")
+    assert (found["promoted"], found["policy"], found["version"]) == (False, "", "")
+    assert found["reason"] == ("nothing to promote: 'ppo_ptx' is not among the policies given: ppo")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])

@@ -1,0 +1,71 @@
+"""What exported tasks were made from, so that labels need not be brought back with all of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.core import work
+from components.core.dataset import DatasetError, open_manifest
+from components.core.launch import root_from_environment, telling
+from components.core.references import resolve_all
+from components.core.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """References of what belongs to a ``tasks`` dataset; "" or () where it is not known."""
+
+    key: str
+    prompts: str
+    policies: tuple[str, ...]
+
+
+def origin_of(storage: Storage, root: str, tasks: str) -> Origin:
+    """The key that was exported with tasks, and the prompts and policies that they came from."""
+    made = open_manifest(storage, tasks).provenance
+    parents = {reference: open_manifest(storage, reference) for reference in made.parents}
+    records = work.behind(storage, root, tasks) if made.work else []
+    return Origin(
+        key=next((r.outputs.get("key", "") for r in records if r.work == made.work), ""),
+        prompts=next((r for r, m in parents.items() if m.contract.startswith("prompts@")), ""),
+        policies=tuple(r for r, m in parents.items() if m.kind == "policy"),
+    )
+
+
+def resolve_returned(
+    tasks: str,
+    key: str,
+    prompts: str,
+    documents: str,
+    labels: Sequence[str],
+    policies: Sequence[str],
+) -> tuple[str, str, str, str, list[str], list[str]]:
+    """References with digests, in the order of the arguments: the first step of ``feedback``.
+
+    Each may be a reference, a name or ``latest``; ``key``, ``prompts`` and ``policies`` that are
+    empty are those of the tasks. What is not there ends the step with one line for all of it.
+    """
+    with telling("resolve"):
+        storage, root = Storage.from_environment(), root_from_environment()
+        singles = {
+            "dataset/tasks": tasks,
+            "dataset/key": key,
+            "dataset/prompts": prompts,
+            "dataset/pretraining": documents,
+        }
+        asked = [name if value == "latest" else value for name, value in singles.items()]
+        asked += ["labels/labels" if value == "latest" else value for value in labels]
+        found = resolve_all(storage, root, [*asked, *policies])
+        of_tasks, of_key, of_prompts, of_documents = found[: len(singles)]
+        origin = origin_of(storage, root, of_tasks)
+        of_key = of_key or origin.key
+        of_prompts = of_prompts or origin.prompts
+        compared = found[len(asked) :] or [*origin.policies]
+        belonging = {"key": of_key, "prompts_dataset": of_prompts, "policies": compared}
+        missing = [name for name, value in belonging.items() if not value]
+        if missing:
+            raise DatasetError(
+                f"{of_tasks}: what it was exported with is not known; give "
+                + " ".join(f"--input {name}=REFERENCE" for name in missing)
+            )
+    back = found[len(singles) : len(asked)]
+    return of_tasks, of_key, of_prompts, of_documents, back, compared
