@@ -8,6 +8,17 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from components.core.errors import UserError
+from components.core.tracking import experiment_id
+
+
+def page(port: int) -> str:
+    """Where the runs are; the server's front page where there is no run yet."""
+    address = f"http://127.0.0.1:{port}"
+    experiment = experiment_id()
+    if experiment is None:
+        return address
+    # Without the type, the UI opens its pages for agents, where runs of training are not shown.
+    return f"{address}/#/experiments/{experiment}/runs?workflowType=machine_learning"
 
 
 def serve(port: int, console: Console) -> None:
@@ -26,7 +37,7 @@ def serve(port: int, console: Console) -> None:
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning"]
     # Artifacts lie in S3 under each experiment's own location, which the server reads directly.
-    console.print(f"MLflow: http://127.0.0.1:{port}  (ctrl-c ends it)", highlight=False)
+    console.print(f"MLflow: {page(port)}  (ctrl-c ends it)", highlight=False, soft_wrap=True)
     try:
         code = subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:

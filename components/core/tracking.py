@@ -34,6 +34,7 @@ __all__ = [
     "as_user_error",
     "describe_pipeline",
     "end_pipeline",
+    "experiment_id",
     "load_client",
     "open_tracker",
     "parent_run_id",
@@ -81,6 +82,12 @@ def parent_run_id(run: str) -> str | None:
     """The id of the MLflow run of a pipeline run, or None. Raises TrackingError."""
     with as_user_error():
         return run_tree.find_parent(load_client()(), run)
+
+
+def experiment_id() -> str | None:
+    """The id of the experiment that runs go to, or None where there is none. TrackingError."""
+    with as_user_error():
+        return run_tree.find_experiment(load_client()())
 
 
 def end_pipeline(run: str, status: Status) -> None:

@@ -87,7 +87,9 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         "tokens": float(sum(map(len, documents))),
     }
     if held_out:
-        figures["heldout_loss"] = document_loss(model, held_out, config.positions)
+        # About as many logits at once as an update of default size has.
+        rows = max(1, 16384 // config.positions)
+        figures["heldout_loss"] = document_loss(model, held_out, config.positions, rows)
     outputs.headline_metrics(figures)
     outputs.curve("loss", losses)
     outputs.html(_page(figures))

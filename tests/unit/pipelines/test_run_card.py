@@ -6,7 +6,7 @@ import mlflow
 import pytest
 
 from components.core.tracking import load_client, open_tracker, parent_run_id
-from pipelines import run_card
+from pipelines import run_card, ui
 from pipelines.runs import Run
 
 REFERENCE = f"s3://b/datasets/raw_prompts/0123#sha256={'0123' * 16}"
@@ -64,3 +64,10 @@ def test_a_store_that_is_down_does_not_undo_the_run(monkeypatch: pytest.MonkeyPa
 def test_a_name_is_of_bounded_length() -> None:
     assert run_card.name_of("real-1", []) == "real-1"
     assert len(run_card.name_of("real-1", ["sft.epochs=1"] * 50)) == 100
+
+
+def test_the_ui_is_opened_at_the_runs(client: mlflow.MlflowClient) -> None:
+    assert ui.page(5001) == "http://127.0.0.1:5001"
+    open_tracker("real-1", "sft", "work").finish("FINISHED")
+    experiment = client.get_run(parent_run_id("real-1")).info.experiment_id
+    assert f"/experiments/{experiment}/runs?" in ui.page(5001)
