@@ -5,7 +5,6 @@ import contextlib
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.core.errors import UserError
+from components.core.scrub import without_secrets
 
 Status = Literal["ok", "note", "failed"]
 
@@ -34,7 +34,6 @@ PATIENCE = 5.0
 #: Bytes: the quickstart's checkpoints and its S3, with room to spare.
 ROOM = 4 * 10**9
 _REINSTALL = "pip install -c constraints.txt -e . (or make quickstart, which sets all up)"
-_USERINFO = re.compile(r"//\S+@")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def diagnose() -> list[Finding]:
             status, found, mend = "failed", f"cannot be imported: {error}", _REINSTALL
         except Exception as error:  # a check must not hide the ones after it
             status, found, mend = "failed", f"{type(error).__name__}: {error}", ""
-        findings.append(Finding(name, status, _without_secrets(found), _without_secrets(mend)))
+        findings.append(Finding(name, status, without_secrets(found), without_secrets(mend)))
     return findings
 
 
@@ -184,7 +183,8 @@ def _mlflow() -> Answer:
 
 def _mlflow_server(version: str, uri: str) -> Answer:
     """One small authenticated request to a tracking server."""
-    address = _USERINFO.sub("//", uri).rstrip("/")
+    parts = urlsplit(uri)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
     request = urllib.request.Request(f"{address}/api/2.0/mlflow/experiments/search?max_results=1")
     if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
         request.add_header("Authorization", f"Bearer {token}")
@@ -232,11 +232,6 @@ def _disk() -> Answer:
     if free < ROOM:
         return "note", found, f"the quickstart wants {ROOM / 10**9:.0f} GB; free some"
     return "ok", found, ""
-
-
-def _without_secrets(text: str) -> str:
-    """Addresses without ``user:password@``."""
-    return _USERINFO.sub("//***@", text)
 
 
 CHECKS: dict[str, Callable[[], Answer]] = {

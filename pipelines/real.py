@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from components.core.errors import UserError
+from components.core.scrub import without_secrets
 from components.core.storage import Storage
 from data_contracts.errors import ContractError
 from pipelines import catalogue, local, run_card, summary
@@ -107,7 +108,8 @@ def command(
     try:
         run(folder, settings, console)
     except (UserError, ContractError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        text = f"error: {without_secrets(str(error))}"
+        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from components.core.errors import UserError
+from components.core.scrub import without_secrets
 from components.core.tracking import experiment_id
 
 
@@ -25,15 +26,17 @@ def serve(port: int, console: Console) -> None:
     """Run ``mlflow server`` until it ends. A server that the environment names is only printed."""
     uri = os.environ["MLFLOW_TRACKING_URI"]
     if urlsplit(uri).scheme in ("http", "https"):
-        console.print(f"MLflow is at {uri}", highlight=False)
+        console.print(f"MLflow is at {without_secrets(uri)}", highlight=False)
         return
     environment = os.environ | {
+        # Not an argument: the list of processes shows those to everybody, a password and all.
+        "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # What its libraries have to mend is not for who looks at runs.
         "PYTHONWARNINGS": "ignore",
     }
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning"]
     # Artifacts lie in S3 under each experiment's own location, which the server reads directly.

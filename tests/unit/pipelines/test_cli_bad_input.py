@@ -198,6 +198,12 @@ def test_wrong_credentials_are_named_and_not_shown(instructflow: Command) -> Non
     assert "AWS_SECRET_ACCESS_KEY" in done.err
 
 
+def test_a_secret_that_a_message_quotes_is_not_shown(instructflow: Command) -> None:
+    done = instructflow("run", SECRET, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert done.code == 2
+    assert "***" in done.err
+
+
 @pytest.mark.usefixtures("here")
 def test_mlflow_that_is_not_there_is_found_by_the_doctor(instructflow: Command) -> None:
     absent = {"MLFLOW_TRACKING_URI": NOWHERE, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
