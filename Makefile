@@ -1,6 +1,6 @@
 # Every target sets itself up: .venv is made and filled when the pins changed, and not otherwise.
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart real test test-slow check bench ui clean
+.PHONY: help setup quickstart real test check bench ui clean
 SHELL := /bin/bash
 PYTHON ?= python3
 SEED ?= 0
@@ -17,7 +17,7 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "instructflow needs Python 3.11 or newer; set PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25'
-	$(BIN)/python -m pip install --quiet -c constraints.txt 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
