@@ -1,10 +1,9 @@
 """The stage: documents in, a tokenizer and a base model out."""
 
-import html
 import json
 
-from components.core.checkpoint import Checkpoints
 from components.core.models import new_gpt2, save_model
+from components.core.page import figures_page
 from components.core.parallel import device, stream
 from components.core.records import Document
 from components.core.stage import Context, Inputs, Outputs, Stage
@@ -65,12 +64,13 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         context.tracker.metrics({"loss": loss}, done)
         context.progress.update(done, total, loss=loss)
 
+    checkpoints = context.checkpoints()
     losses = train_language_model(
         model,
         documents,
         config,
         report=report,
-        checkpoints=Checkpoints(context.storage, context.root, context.work_key, keep=2),
+        checkpoints=checkpoints,
     )
 
     # 4. Publish.
@@ -92,19 +92,8 @@ def run(config: PretrainingConfig, inputs: Inputs, outputs: Outputs, context: Co
         figures["heldout_loss"] = document_loss(model, held_out, config.positions, rows)
     outputs.headline_metrics(figures)
     outputs.curve("loss", losses)
-    outputs.html(_page(figures))
-
-
-def _page(figures: dict[str, float]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{value:,.5g}</td></tr>"
-        for name, value in figures.items()
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Pretraining</title>'
-        "<style>body{font:15px system-ui;margin:2em}th{text-align:left;padding-right:2em}</style>"
-        f"<h1>Pretraining</h1><table>{rows}</table></html>"
-    )
+    outputs.html(figures_page("Pretraining", figures))
+    checkpoints.clear()
 
 
 STAGE = Stage("pretraining", PretrainingConfig, run)

@@ -18,10 +18,10 @@ class FlawRates(Config):
     ignored_constraint: float = Field(
         0.25, ge=0, le=1, description="An explicit constraint is ignored."
     )
-    rambling: float = Field(0.25, ge=0, le=1, description="A sentence too many.")
+    rambling: float = Field(0.3, ge=0, le=1, description="A sentence too many.")
     wrong: float = Field(0.08, ge=0, le=1, description="A wrong answer.")
     repeated: float = Field(0.08, ge=0, le=1, description="The last sentence comes twice.")
-    rude: float = Field(0.05, ge=0, le=1, description="A rude word at the end.")
+    rude: float = Field(0.06, ge=0, le=1, description="A rude word at the end.")
     no_refusal: float = Field(0.15, ge=0, le=1, description="A harmful request is served.")
     needless_refusal: float = Field(
         0.03,

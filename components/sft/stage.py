@@ -1,10 +1,10 @@
 """The stage: a base policy and demonstrations in, the SFT policy out."""
 
-import html
 import json
 
 from components.core.errors import BadInput
 from components.core.models import load_policy, positions, save_model
+from components.core.page import figures_page
 from components.core.parallel import device
 from components.core.records import Demonstration, Document
 from components.core.stage import Context, Inputs, Outputs, Stage
@@ -50,13 +50,14 @@ def run(config: SftConfig, inputs: Inputs, outputs: Outputs, context: Context) -
         context.tracker.metrics(figures, done)
         context.progress.update(done, total, loss=figures["loss"])
 
+    checkpoints = context.checkpoints()
     history = train_sft(
         model,
         rows,
         config,
         pad_id=tokenizer.pad_token_id,
         report=report,
-        checkpoints=context.checkpoints(),
+        checkpoints=checkpoints,
     )
 
     # 4. Publish.
@@ -77,21 +78,8 @@ def run(config: SftConfig, inputs: Inputs, outputs: Outputs, context: Context) -
     outputs.headline_metrics(figures)
     outputs.curve("loss", history.loss)
     outputs.curve("validation_loss", history.validation)
-    outputs.html(_page(figures, history.validation))
-
-
-def _page(figures: dict[str, float], validation: list[float]) -> str:
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{value:.5g}</td></tr>"
-        for name, value in figures.items()
-    )
-    losses = ", ".join(f"{loss:.4f}" for loss in validation)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>SFT</title>'
-        "<style>body{font:15px system-ui;margin:2em}th{text-align:left;padding-right:2em}</style>"
-        f"<h1>Supervised tuning</h1><table>{rows}</table>"
-        f"<p>Validation loss before and after each epoch: {losses}</p></html>"
-    )
+    outputs.html(figures_page("Supervised tuning", figures))
+    checkpoints.clear()
 
 
 STAGE = Stage("sft", SftConfig, run)
