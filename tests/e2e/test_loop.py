@@ -71,6 +71,19 @@ def test_real_data_in_small(tmp_path: Path) -> None:
     assert summary["prompts"]["raw"] == 1539 + 252
     prompts = summary["prompts"]
     assert prompts["raw"] == prompts["kept"] + sum(prompts["rejected"].values())
-    assert summary["tasks_exported"] >= 8
-    assert summary["losses"]["pretraining"]
-    assert set(summary["public_tasks"]) >= {"base", "sft", "ppo_ptx"}
+    # Of four prompts each: outputs to rank, and systems to compare.
+    assert summary["tasks_exported"] == 8
+    losses = summary["losses"]
+    assert len(losses["pretraining"]) == SMALL_REAL["pretraining.steps"]
+    assert 1 < len(losses["sft"]) <= 50
+    assert losses["sft_validation"][-1] < losses["sft_validation"][0]
+    assert summary["reward_model"]["accuracy_prompts"] >= 30
+    assert summary["reward_model"]["accuracy_low"] <= summary["reward_model"]["accuracy"]
+    assert set(summary["public_tasks"]) == {"base", "sft", "ppo_ptx"}
+    assert set(summary["inputs"]) == {"raw_prompts", "demonstrations", "rankings", "pretraining"}
+    course = summary["ppo"]["ppo_ptx"]
+    assert len(course["kl"]) == len(course["reward"]) >= 2
+    assert summary["win_rates"] == {}
+    # What a user sees: no warnings of libraries, and a line for each file.
+    assert done.stderr == ""
+    assert done.stdout.count("published ") == 5
