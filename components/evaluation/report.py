@@ -84,8 +84,9 @@ def _columns_note(results: Results) -> str:
         notes.append("Gold: the made-up world's own score, which no stage was given.")
     if results.reward:
         notes.append(
-            "Reward: the reward model's mean score; demonstrations score 0. Beside it the gain on "
-            f"the same prompts, with its {results.confidence:.0%} interval."
+            "Likert: 1 to 7. Reward: the reward model's mean score; demonstrations score 0. Beside "
+            "it the gain on the same prompts"
+            + ("." if results.win_rates else f", with its {results.confidence:.0%} interval.")
         )
     return f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
 

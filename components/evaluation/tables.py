@@ -59,15 +59,16 @@ def systems_table(results: Results) -> str:
                 for s, r in results.win_rates.items()
             },
         ),
-        ("prompts", {s: str(r.n) for s, r in results.win_rates.items()}),
         ("Bradley-Terry", {s: share(v) for s, v in results.bradley_terry.items()}),
-        ("Likert, 1 to 7", {s: f"{r.value:.2f}" for s, r in results.likert.items()}),
+        ("Likert", {s: f"{r.value:.2f}" for s, r in results.likert.items()}),
         ("gold", {s: f"{v.value:.2f}" for s, v in results.gold.items()}),
         ("reward", {s: f"{v.value:.2f}" for s, v in results.reward.items()}),
         (
             f"reward over {title(results.baseline)}",
             {
-                s: f"{v.value:+.2f} ({v.low:+.2f} to {v.high:+.2f})"
+                # Where people judged, their interval counts, and the table has to fit the page.
+                s: f"{v.value:+.2f}"
+                + ("" if results.win_rates else f" ({v.low:+.2f} to {v.high:+.2f})")
                 for s, v in results.reward_gain.items()
             },
         ),
