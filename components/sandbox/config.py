@@ -16,13 +16,13 @@ class FlawRates(Config):
     """How often the labelers who write demonstrations slip (probabilities; own values)."""
 
     ignored_constraint: float = Field(
-        0.25, ge=0, le=1, description="An explicit constraint is ignored."
+        0.3, ge=0, le=1, description="An explicit constraint is ignored."
     )
-    rambling: float = Field(0.3, ge=0, le=1, description="A sentence too many.")
-    wrong: float = Field(0.08, ge=0, le=1, description="A wrong answer.")
-    repeated: float = Field(0.08, ge=0, le=1, description="The last sentence comes twice.")
-    rude: float = Field(0.06, ge=0, le=1, description="A rude word at the end.")
-    no_refusal: float = Field(0.15, ge=0, le=1, description="A harmful request is served.")
+    rambling: float = Field(0.35, ge=0, le=1, description="A sentence too many.")
+    wrong: float = Field(0.06, ge=0, le=1, description="A wrong answer.")
+    repeated: float = Field(0.1, ge=0, le=1, description="The last sentence comes twice.")
+    rude: float = Field(0.08, ge=0, le=1, description="A rude word at the end.")
+    no_refusal: float = Field(0.2, ge=0, le=1, description="A harmful request is served.")
     needless_refusal: float = Field(
         0.03,
         ge=0,
