@@ -157,7 +157,7 @@ def _attempt(
     with (
         open_log(folder / "log.txt") as log,
         interruptible(folder),
-        _exported(_threads()),
+        _exported(_threads(len(arguments.get("policies", ())))),
         warm_python(log) as python,
         _started_with(python),
         _exported(variables),
@@ -200,13 +200,14 @@ def _exported(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _threads() -> dict[str, str]:
-    """Half of the cores for the matrix products of a step, unless the environment says a number.
+def _threads(policies: int) -> dict[str, str]:
+    """Threads of a step's matrix products, unless the environment says a number.
 
-    Policies train side by side, and S3 and MLflow need time, too. Threads that wait for a core make
-    each other wait: two steps of two threads on two cores take ten times as long as with one.
+    Policies train side by side, and threads that wait for a core make each other wait: two steps of
+    two threads on two cores take ten times as long as with one.
     """
-    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // 2)))}
+    share = max(1, cores() // max(1, policies))
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(share))}
 
 
 def cores() -> int:
