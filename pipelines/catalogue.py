@@ -126,5 +126,15 @@ def arguments(
     given = {name: value for name, value in given.items() if name not in missing}
     given |= {name: config.section_json(section) for name, section in entry.sections.items()}
     if entry.loops:
+        _check_promotion(config)
         given["policies"] = config.policy_json()
     return given
+
+
+def _check_promotion(config: PipelineConfig) -> None:
+    """A misspelt name would only show after hours, as a run that promotes nothing."""
+    if config.promotion.policy not in config.policies:
+        raise ConfigError(
+            f"promotion.policy: {config.promotion.policy!r}; expected one of the policies that "
+            f"this pipeline trains: {', '.join(config.policies) or 'none'}"
+        )

@@ -91,7 +91,7 @@ def gather(
             **{name: rewards[name] for name in ACCURACY if name in rewards},
         },
         "labelers": {
-            "agreement": compared.get("agreement"),
+            "agreement": compared.get("agreement", judged.get("agreement")),
             "agreement_heldout": compared.get("agreement_heldout", judged.get("agreement_heldout")),
         },
         "public_tasks": report.get("public_tasks", {}),

@@ -73,6 +73,14 @@ def test_figures_come_from_the_work_records(summary: dict[str, Any]) -> None:
     assert summary["seconds"]["prompts"] == 2.0
 
 
+@pytest.mark.parametrize("purpose", ["comparisons", "systems"])
+def test_agreement_comes_from_whichever_labels_came_back(purpose: str) -> None:
+    # A feedback run imports one round of labels, of either purpose.
+    labels = record(f"human_eval_import.{purpose}", agreement=0.7, agreement_heldout=0.8)
+    labelers = gather(0, Run("r", "f"), [labels], {})["labelers"]
+    assert labelers == {"agreement": 0.7, "agreement_heldout": 0.8}
+
+
 def test_what_was_not_measured_is_not_shown(summary: dict[str, Any]) -> None:
     stream = io.StringIO()
     show(summary | PLACES, Console(file=stream, width=100))
