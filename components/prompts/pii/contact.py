@@ -4,10 +4,12 @@ import random
 import re
 from collections.abc import Iterator
 
+from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import (
     DIGITS,
     Canary,
     Entity,
+    Listed,
     Rule,
     Span,
     before,
@@ -36,7 +38,7 @@ _DATE = re.compile(r"\d{1,4}([-/. ])\d{1,2}\1\d{1,4}$|\d{4} ?- ?\d{4}$|\d{4}-\d\
 _DECIMAL = re.compile(r"\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
 
 
-def email() -> Entity:
+def email(config: PiiConfig) -> Entity:
     """E-mail addresses, also with (at) and [dot] spelled out."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -62,9 +64,11 @@ def email() -> Entity:
     return Entity("EMAIL", rules, "redact", True, canary)
 
 
-def phone(regions: tuple[str, ...]) -> Entity:
+def phone(config: PiiConfig) -> Entity:
     """Phone numbers that libphonenumber holds for valid: with a country code anywhere, in national
     format in ``regions``. Bare digits need a word such as "call" nearby."""
+
+    regions = config.regions
 
     def check(match: re.Match[str]) -> Span | None:
         context = _PHONE_WORDS.search(before(match, 40)) is not None
@@ -132,3 +136,6 @@ def _is_phone(text: str, regions: tuple[str, ...], context: bool) -> bool:
     if context or (grouped and text.lstrip("(").startswith("0")):
         return any(valid(region) for region in regions)
     return False
+
+
+ENTITIES = (Listed(30, email), Listed(110, phone))

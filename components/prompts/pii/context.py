@@ -3,7 +3,8 @@
 import random
 import re
 
-from components.prompts.pii.entity import Canary, Entity, Rule, Span, before
+from components.prompts.config import PiiConfig
+from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, before
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -45,7 +46,7 @@ _WORD_AND_NUMBER = re.compile(r"(?=.*[\d_]).*[^\W\d_]")
 _ADDRESS_SHAPE = re.compile(rf"\d[A-Za-z]? [A-Z\d][\w.' -]{{1,80}} {_STREET}\b")
 
 
-def date_of_birth() -> Entity:
+def date_of_birth(config: PiiConfig) -> Entity:
     """Dates of birth that are said to be one; not the birth of people in an encyclopaedia."""
 
     def canary(rng: random.Random) -> Canary:
@@ -59,7 +60,7 @@ def date_of_birth() -> Entity:
     return Entity("DATE_OF_BIRTH", (rule,), "redact", False, canary)
 
 
-def address() -> Entity:
+def address(config: PiiConfig) -> Entity:
     """Postal addresses with a street, beside a word such as "live", or with a postal code."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -76,7 +77,7 @@ def address() -> Entity:
     return Entity("ADDRESS", (rule,), "redact", False, canary)
 
 
-def user_name() -> Entity:
+def user_name(config: PiiConfig) -> Entity:
     """User names and handles that are said to be one."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -93,3 +94,6 @@ def user_name() -> Entity:
                "snapchat", "tiktok", "github", "skype", "reddit")  # fmt: skip
     rule = Rule("user_name.said", _USER, needles=needles, check=check, at_needle=True)
     return Entity("USER_NAME", (rule,), "redact", False, canary)
+
+
+ENTITIES = (Listed(120, date_of_birth), Listed(130, address), Listed(140, user_name))

@@ -1,23 +1,13 @@
 """Finds PII in a text: prefilter, rules, checks."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.prompts.pii.entity import Entity, Rule, Span
+from components.prompts.pii.gate import Gate
+from components.prompts.pii.plain import plain
 
-#: Invisible characters that would part a value in two without anyone seeing it.
-_INVISIBLE = frozenset("\xad\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\ufeff")
-#: Look-alikes of separators.
-_ALIKE = {
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63\uff0d", "-"),
-    **dict.fromkeys("\xa0\u2000\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u202f\u3000", " "),
-}
-_FULL_WIDTH = 0xFEE0
-_HIDDEN = re.compile("[" + "".join(sorted(_INVISIBLE)) + "]")
-_ODD = re.compile("[" + "".join(_INVISIBLE) + "".join(_ALIKE) + "\uff01-\uff5e]")
-_ODD_DIGIT = re.compile(r"[^\D0-9]")
 #: How the shapes of numbers start.
 _DIGIT = r"\d"
 #: Characters beside a number or a needle that a rule may need to see.
@@ -41,6 +31,7 @@ class Detector:
     def __init__(self, entities: Sequence[Entity]) -> None:
         self._rank = {entity.name: rank for rank, entity in enumerate(entities)}
         self._rules = [(entity.name, rule) for entity in entities for rule in entity.rules]
+        self._gate = Gate([rule for _, rule in self._rules])
         needles: dict[str, dict[str, list[int]]] = {}
         shapes: dict[re.Pattern[str], list[int]] = {}
         for number, (_, rule) in enumerate(self._rules):
@@ -58,11 +49,18 @@ class Detector:
         tails = "|".join(shape.pattern[len(_DIGIT) :] for shape, _ in self._numbers)
         self._any_number = re.compile(f"{_DIGIT}(?:{tails or '(?!)'})")
 
+    @property
+    def rules(self) -> int:
+        """How many rules there are."""
+        return len(self._rules)
+
+    def suspects(self, texts: Sequence[str]) -> list[bool]:
+        """Which texts of a batch may hold a value; in the others ``find`` finds nothing."""
+        return self._gate.suspects(texts)
+
     def find(self, text: str) -> list[Hit]:
         """All values in a text, in order, overlapping ones merged under the first entity's name."""
-        seen, places = text, None
-        if not text.isascii() and (_ODD.search(text) or _ODD_DIGIT.search(text)):
-            seen, places = _plain(text)
+        seen, places = plain(text)
         hits = [
             Hit(*span, self._rules[number][0], self._rules[number][1].name)
             for number, windows in self._active(seen)
@@ -165,23 +163,3 @@ def _spans(rule: Rule, text: str, windows: Sequence[Span]) -> list[Span]:
             # Behind a value that ends early, the rest of the match may hold another.
             at = max(match.start() + 1, span[1] if span else match.end())
     return found
-
-
-def _plain(text: str) -> tuple[str, list[int] | None]:
-    """The text as a reader sees it, and where each of its characters stands in the original.
-
-    Invisible characters go, full-width and other digits and look-alike separators become ASCII;
-    all else stays one character for one. The places are None where nothing was left out.
-    """
-    plain = _ODD_DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
-    plain = _ODD.sub(lambda match: _ascii(match[0]), plain)
-    if _HIDDEN.search(plain) is None:
-        return plain, None
-    places = [place for place, character in enumerate(plain) if character not in _INVISIBLE]
-    return _HIDDEN.sub("", plain), places
-
-
-def _ascii(character: str) -> str:
-    if character in _INVISIBLE:
-        return character
-    return _ALIKE.get(character) or chr(ord(character) - _FULL_WIDTH)

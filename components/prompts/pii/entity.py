@@ -2,15 +2,16 @@
 
 Every expression takes linear time: it starts at a boundary (a look-behind), its repetitions are
 bounded or possessive, and no two of them can share the same characters. Checks see only what an
-expression has found.
+expression has found, and look at a bounded stretch of text around it.
 """
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from components.prompts.config import Action
+from components.prompts.config import Action, PiiConfig
 
 #: Start and end of a value in its text.
 Span = tuple[int, int]
@@ -37,6 +38,22 @@ class Rule:
     #: the text need be searched. Values then hold no white space.
     at_needle: bool = False
     check: Check = whole
+    #: What must be found in a text before the rule can hit: narrower than needles that are common
+    #: words, in the syntax that ``re`` and RE2 share. Without it, the needles or the shape.
+    gate: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.gate:
+            object.__setattr__(self, "gate", _gate(self.needles, self.shape))
+
+
+def _gate(needles: Sequence[str], shape: re.Pattern[str] | None) -> str:
+    if shape is not None:
+        return shape.pattern
+    return "|".join(
+        f"(?i:{re.escape(needle)})" if needle == needle.lower() else re.escape(needle)
+        for needle in needles
+    )
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,14 @@ class Canary:
 
     text: str
     value: str
+
+
+class Names(Protocol):
+    """Finds what no rule can: names. An implementation loads its model when it is first used."""
+
+    def find(self, text: str) -> list[tuple[int, int, str]]:
+        """Start, end and entity of each name in a text."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,20 @@ class Entity:
     certain: bool
     #: Draws a canary; called several times a run, so that all the entity's forms come up.
     canary: Callable[[random.Random], Canary]
+    #: Recognised by a model, not by rules: its values are redacted, and never a reason to drop.
+    names: Names | None = None
+
+
+#: Makes an entity for a config. Each file of entities lists its own in ``ENTITIES``, with a rank.
+Maker = Callable[[PiiConfig], Entity]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An entity's place in the registry. The lower rank names a value that two recognise."""
+
+    rank: int
+    make: Maker
 
 
 #: At least seven digits with at most three separators between neighbours: what numbers need.
@@ -69,6 +108,11 @@ def before(match: re.Match[str], characters: int) -> str:
     """The lower-cased text before a match."""
     start = match.start()
     return match.string[max(0, start - characters) : start].lower()
+
+
+def after(match: re.Match[str], characters: int) -> str:
+    """The lower-cased text behind a match."""
+    return match.string[match.end() : match.end() + characters].lower()
 
 
 def digits(rng: random.Random, count: int) -> str:

@@ -4,10 +4,12 @@ import hashlib
 import random
 import re
 
+from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import (
     DIGITS,
     Canary,
     Entity,
+    Listed,
     Rule,
     Span,
     before,
@@ -39,7 +41,7 @@ def luhn(number: str) -> bool:
     return total % 10 == 0
 
 
-def card() -> Entity:
+def card(config: PiiConfig) -> Entity:
     """Payment cards: 12 to 19 digits, Luhn, and an issuer's first digits or a word nearby."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -68,7 +70,7 @@ def card() -> Entity:
     return Entity("CARD", rules, "drop", True, canary)
 
 
-def iban() -> Entity:
+def iban(config: PiiConfig) -> Entity:
     """Bank accounts: the country's length and structure, and the ISO 7064 checksum."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -97,7 +99,7 @@ def iban() -> Entity:
     )
 
 
-def crypto() -> Entity:
+def crypto(config: PiiConfig) -> Entity:
     """Bitcoin addresses (base58check, bech32) and Ethereum addresses."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -113,9 +115,26 @@ def crypto() -> Entity:
         return Canary(value, value)
 
     rules = (
-        Rule("crypto.bitcoin", _BITCOIN, shape=_BITCOIN_SHAPE, check=check),
-        Rule("crypto.bech32", _BECH32, needles=("bc1",), check=check),
-        Rule("crypto.ethereum", _ETHEREUM, needles=("0x",)),
+        Rule(
+            "crypto.bitcoin",
+            _BITCOIN,
+            shape=_BITCOIN_SHAPE,
+            check=check,
+            gate=rf"[13][{_BASE58}]{{25}}",
+        ),
+        Rule(
+            "crypto.bech32",
+            _BECH32,
+            needles=("bc1",),
+            check=check,
+            gate="(?i:bc1[ac-hj-np-z02-9]{8})",
+        ),
+        Rule(
+            "crypto.ethereum",
+            _ETHEREUM,
+            needles=("0x",),
+            gate="(?i:0x)[0-9a-fA-F]{40}",
+        ),
     )
     return Entity("CRYPTO", rules, "redact", True, canary)
 
@@ -128,3 +147,6 @@ def _base58check(payload: bytes) -> str:
         number, digit = divmod(number, 58)
         text = _BASE58[digit] + text
     return "1" * (len(payload) - len(payload.lstrip(b"\x00"))) + text
+
+
+ENTITIES = (Listed(40, iban), Listed(50, card), Listed(80, crypto))

@@ -8,11 +8,13 @@ import importlib
 import random
 import re
 
+from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import (
     DIGITS,
     Canary,
     Check,
     Entity,
+    Listed,
     Rule,
     Span,
     before,
@@ -66,7 +68,7 @@ _MIXED = re.compile(
 )
 
 
-def ssn() -> Entity:
+def ssn(config: PiiConfig) -> Entity:
     """Social security numbers of the United States."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -92,7 +94,7 @@ def ssn() -> Entity:
     return Entity("SSN", rules, "drop", True, canary)
 
 
-def national_id() -> Entity:
+def national_id(config: PiiConfig) -> Entity:
     """Ids of citizens, tax payers and patients of other countries."""
 
     def canary(rng: random.Random) -> Canary:
@@ -128,3 +130,6 @@ def _filled(shape: str, rng: random.Random) -> str:
     """A shape with its # and A replaced by random digits and letters."""
     fill = {"#": "0123456789", "A": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
     return "".join(letters(rng, 1, fill[c]) if c in fill else c for c in shape)
+
+
+ENTITIES = (Listed(60, ssn), Listed(70, national_id))

@@ -4,7 +4,8 @@ import ipaddress
 import random
 import re
 
-from components.prompts.pii.entity import Canary, Entity, Rule, Span, before, letters
+from components.prompts.config import PiiConfig
+from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, before, letters
 
 _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d|/\d)")
 _IPV4_SHAPE = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
@@ -24,7 +25,7 @@ _URL_SECRET = re.compile(
 _URL_USER = re.compile(r"://[^/?#@\s:]{1,256}+:[^/?#@\s]{1,256}+@")
 
 
-def url() -> Entity:
+def url(config: PiiConfig) -> Entity:
     """URLs with a user's password or a parameter that is a token."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -43,11 +44,12 @@ def url() -> Entity:
         )
         return Canary(value, value)
 
-    rule = Rule("url.credentials", _URL, needles=("://",), check=check)
+    # Both kinds hold an = or a password between : and @.
+    rule = Rule("url.credentials", _URL, needles=("://",), check=check, gate=r"://\S*[=@]")
     return Entity("URL", (rule,), "redact", True, canary)
 
 
-def ip() -> Entity:
+def ip(config: PiiConfig) -> Entity:
     """IPv4 and IPv6 addresses, without loopback, unspecified and net masks."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -79,7 +81,7 @@ def ip() -> Entity:
     return Entity("IP", rules, "redact", True, canary)
 
 
-def mac() -> Entity:
+def mac(config: PiiConfig) -> Entity:
     """Hardware addresses of network cards."""
 
     def check(match: re.Match[str]) -> Span | None:
@@ -94,3 +96,6 @@ def mac() -> Entity:
         Rule("mac.dashes", _MAC, shape=_DASHES, check=check),
     )
     return Entity("MAC", rules, "redact", True, canary)
+
+
+ENTITIES = (Listed(10, url), Listed(90, ip), Listed(100, mac))

@@ -9,7 +9,8 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import or_
 
 from components.core.records import Message, Redaction
 from components.prompts.config import Action
@@ -18,8 +19,12 @@ from components.prompts.pii.entity import Entity
 
 _SEPARATORS = re.compile(r"[\s().-]")
 _PLACEHOLDER = re.compile(r"\[([A-Z_]{2,20})_(\d{1,6})\]")
+#: Numbered and pseudonymised ones.
+_LABEL = re.compile(r"\[[A-Z_]{2,20}_(?:\d{1,6}|[0-9a-f]{8})\]")
 #: Replacing a value can make its surroundings look like another; more rounds than this do not end.
 _ROUNDS = 4
+#: A model may see names in its own output for ever.
+_NAME_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -55,37 +60,121 @@ class Redactor:
         kept = [entity for entity in entities if policy[entity.name] == "keep"]
         self._keepers = Detector(kept)
         self._detector = Detector([entity for entity in entities if entity not in kept])
+        #: Both entities of a model share it: it reads each text once.
+        self._models = list({entity.names: None for entity in entities if entity.names})
         self._policy = policy
         self._max_hits = max_hits
         self._run_key = run_key
 
+    def treat_all(self, batch: Sequence[tuple[Message, ...]]) -> list[Treated]:
+        """Treat many conversations: what ``treat`` gives for each, several times as fast.
+
+        One linear look at the whole batch tells which of them need treatment.
+        """
+        if self._models:
+            return [self.treat(messages) for messages in batch]
+        texts = [message.content for messages in batch for message in messages]
+        suspects = self._detector.suspects(texts)
+        if self._keepers.rules:
+            suspects = list(map(or_, suspects, self._keepers.suspects(texts)))
+        treated, at = [], 0
+        for messages in batch:
+            end = at + len(messages)
+            clean = True not in suspects[at:end]
+            treated.append(Treated(messages, (), (), "") if clean else self.treat(messages))
+            at = end
+        return treated
+
     def treat(self, messages: tuple[Message, ...]) -> Treated:
         """Treat one conversation. The result holds no value that the detectors find."""
-        findings = [
-            Finding(hit.entity, hit.rule, "keep")
-            for message in messages
-            for hit in self._keepers.find(message.content)
-        ]
-        labels = _Labels(messages, self._policy, self._run_key)
-        redacted: Counter[str] = Counter()
+        case = _Case(messages, self._policy, self._run_key)
+        if self._keepers.rules:
+            for message in messages:
+                case.findings += [
+                    Finding(hit.entity, hit.rule, "keep")
+                    for hit in self._keepers.find(message.content)
+                ]
+        dropped = self._by_rules(case)
+        if self._models and not dropped:
+            self._by_names(case)
+            dropped = self._by_rules(case)
+        if dropped:
+            return Treated((), (), tuple(case.findings), dropped)
+        if not case.findings:
+            return Treated(messages, (), (), "")
+        counts = tuple(Redaction(name, count) for name, count in sorted(case.redacted.items()))
+        return Treated(case.messages, counts, tuple(case.findings), "")
+
+    def _by_rules(self, case: "_Case") -> str:
+        """Replace what rules find until they find nothing; or why the prompt is dropped."""
+        values = 0
         for _ in range(_ROUNDS):
-            found = [self._detector.find(message.content) for message in messages]
+            found = [self._detector.find(message.content) for message in case.messages]
             hits = [hit for group in found for hit in group]
             if not hits:
-                counts = tuple(Redaction(name, redacted[name]) for name in sorted(redacted))
-                return Treated(messages, counts, tuple(findings), "")
-            findings += [Finding(hit.entity, hit.rule, self._policy[hit.entity]) for hit in hits]
-            redacted.update(hit.entity for hit in hits)
+                return ""
+            values += len(hits)
             dropping = sorted({h.entity for h in hits if self._policy[h.entity] == "drop"})
-            if dropping:
-                return _dropped(findings, f"pii: holds {', '.join(dropping)}")
-            if redacted.total() > self._max_hits:
-                return _dropped(findings, f"pii: more than {self._max_hits} values")
-            messages = tuple(
-                Message(message.role, labels.replaced(message.content, group))
-                for message, group in zip(messages, found, strict=True)
-            )
-        return _dropped(findings, "pii: values remain after redaction")
+            if dropping or values > self._max_hits:
+                case.note(hits)
+                return (
+                    f"pii: holds {', '.join(dropping)}"
+                    if dropping
+                    else f"pii: more than {self._max_hits} values"
+                )
+            case.replace(found)
+        return "pii: values remain after redaction"
+
+    def _by_names(self, case: "_Case") -> None:
+        """Replace the names that models find. They are not counted, and drop nothing."""
+        for turn in range(_NAME_ROUNDS):
+            found = [self._find_names(message.content) for message in case.messages]
+            kept = [hit for group in found for hit in group if self._policy[hit.entity] == "keep"]
+            if turn == 0:
+                case.note(kept)
+            found = [[hit for hit in group if hit not in kept] for group in found]
+            if not any(found):
+                return
+            case.replace(found)
+
+    def _find_names(self, text: str) -> list[Hit]:
+        placeholders = [match.span() for match in _LABEL.finditer(text)]
+        hits: list[Hit] = []
+        for start, end, entity in sorted(n for model in self._models for n in model.find(text)):
+            if hits and start < hits[-1].end:
+                continue
+            if all(end <= first or last <= start for first, last in placeholders):
+                hits.append(Hit(start, end, entity, f"{entity.lower()}.model"))
+        return hits
+
+
+@dataclass
+class _Case:
+    """A conversation under treatment."""
+
+    messages: tuple[Message, ...]
+    policy: Mapping[str, Action]
+    run_key: bytes
+    findings: list[Finding] = field(default_factory=list)
+    redacted: Counter[str] = field(default_factory=Counter)
+    labels: "_Labels | None" = None
+
+    def note(self, hits: Sequence[Hit]) -> None:
+        """Write down what was found."""
+        self.findings += [Finding(hit.entity, hit.rule, self.policy[hit.entity]) for hit in hits]
+
+    def replace(self, found: Sequence[Sequence[Hit]]) -> None:
+        """Replace the values found in each message."""
+        if self.labels is None:
+            self.labels = _Labels(self.messages, self.policy, self.run_key)
+        labels = self.labels
+        for group in found:
+            self.note(group)
+            self.redacted.update(hit.entity for hit in group)
+        self.messages = tuple(
+            Message(message.role, labels.replaced(message.content, group)) if group else message
+            for message, group in zip(self.messages, found, strict=True)
+        )
 
 
 class _Labels:
@@ -124,7 +213,3 @@ class _Labels:
             return f"[{entity}_{hmac.digest(self._run_key, data, 'sha256').hex()[:8]}]"
         self._last[entity] = self._last.get(entity, 0) + 1
         return f"[{entity}_{self._last[entity]}]"
-
-
-def _dropped(findings: list[Finding], rule: str) -> Treated:
-    return Treated((), (), tuple(findings), rule)

@@ -5,7 +5,8 @@ import random
 import re
 from collections import Counter
 
-from components.prompts.pii.entity import Canary, Entity, Rule, Span, letters
+from components.prompts.config import PiiConfig
+from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, letters
 
 _WORD = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _EDGE = r"(?<![A-Za-z0-9_])"
@@ -46,7 +47,7 @@ _ASSIGNED = re.compile(
 _ASSIGNED_NEEDLES = ("key", "secret", "token", "passw", "passphrase", "pwd", "bearer")
 
 
-def secret() -> Entity:
+def secret(config: PiiConfig) -> Entity:
     """Secrets. A prompt that holds one is dropped by default."""
     rules = [
         Rule(
@@ -109,3 +110,6 @@ def _canary(rng: random.Random) -> Canary:
     upper = _WORD[:36] if forms[kind].startswith(("AKIA", "ASIA")) else _WORD
     value = re.sub(r"\{(\d+)\}", lambda m: letters(rng, int(m[1]), upper), forms[kind])
     return Canary(value, value)
+
+
+ENTITIES = (Listed(20, secret),)
