@@ -133,6 +133,27 @@ class Reject(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Signature(Record):
+    """What a published prompt is recognised by in later rounds, without its text."""
+
+    id: str
+    split: Split
+    #: Of the normal form, in hex.
+    digest: str
+    #: Characters and words of the normal form.
+    length: int
+    words: int
+    #: Digest of a few-shot prompt's query, "" where the prompt has none.
+    query: str
+    #: The algorithm of ``signature``, with its version.
+    scheme: str
+    #: Base64.
+    signature: str
+    #: Digest of the raw prompts of its round.
+    round: str
+
+
+@dataclass(frozen=True, slots=True)
 class Demonstration(Record):
     """A prompt and a labeler's answer to it."""
 
