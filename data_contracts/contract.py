@@ -1,111 +1,97 @@
 """A contract: what one row of a dataset is, who owns it and which rules its rows keep.
 
-One YAML file a dataset and version, ``<name>/v<version>.yaml``. A change that an existing reader
-would not survive is a new version beside the old one. ``prompts@1`` names one.
+One YAML file a dataset and version, ``<name>/v<version>.yaml``; ``prompts@1`` names one. A version
+that was released stays as it is (``lock.py``); a change is a new version beside it.
 """
 
 import functools
 import re
-from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
 import yaml
 
 from data_contracts.errors import ContractError
+from data_contracts.fields import Bounds, Field, Part, PiiClass
 
-#: Free text may hold anything a person typed; a pseudonym stands for a person; none is neither.
-PiiClass = Literal["none", "pseudonym", "free_text"]
+__all__ = ["Bounds", "Contract", "Field", "PiiClass", "Rule", "load", "names", "parse", "versions"]
 
+#: What a whole dataset holds, least first: nothing about persons; pseudonyms and text that was
+#: freed of recognised PII or written to be published; personal data as it came in.
+DatasetPii = Literal["none", "pseudonymous", "personal"]
 
-class _Part(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Bounds(_Part):
-    """Inclusive bounds; a side that is left out is open."""
-
-    min: float | None = None
-    max: float | None = None
+FOLDER: Traversable = resources.files("data_contracts")
 
 
-class Field(_Part):
-    """One column, or one part of a nested column."""
+class Retention(Part):
+    """How long a published dataset may be kept, and why so long."""
 
-    name: str
-    type: Literal["string", "integer", "number", "boolean", "list", "record"]
-    description: str
-    nullable: bool = False
-    pii: PiiClass = "none"
-    #: No two rows of the dataset share the value.
-    unique: bool = False
-    #: At least one character that is not white space.
-    not_blank: bool = False
-    #: Characters of a string, elements of a list.
-    length: Bounds | None = None
-    range: Bounds | None = None
-    allowed: tuple[str, ...] | None = None
-    #: The whole value matches.
-    regex: str | None = None
-    #: What a list holds.
-    items: "Field | None" = None
-    #: The parts of a record.
-    fields: tuple["Field", ...] = ()
+    #: Days after it was published; null where it may stay.
+    days: int | None = pydantic.Field(ge=1)
+    reason: str
 
-    @pydantic.model_validator(mode="after")
-    def _fits_type(self) -> Self:
-        wanted = {
-            "items": self.type == "list",
-            "fields": self.type == "record",
-        }
-        for key, needed in wanted.items():
-            if bool(getattr(self, key)) != needed:
-                raise ValueError(
-                    f"{self.name}: '{key}' and the type {self.type} do not go together"
-                )
-        for key, types in _OPTIONS.items():
-            if getattr(self, key) and self.type not in types:
-                raise ValueError(f"{self.name}: '{key}' does not apply to {self.type}")
-        if self.regex is not None:
-            re.compile(self.regex)
-        return self
+    @property
+    def label(self) -> str:
+        """For people."""
+        return "no limit" if self.days is None else f"{self.days:,} days"
 
 
-_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "not_blank": ("string",),
-    "length": ("string", "list"),
-    "range": ("integer", "number"),
-    "allowed": ("string",),
-    "regex": ("string",),
-    "unique": ("string",),
-}
-
-
-class SameLength(_Part):
+class SameLength(Part):
     """Two lists of a row have as many elements."""
 
     kind: Literal["same_length"]
     fields: tuple[str, str]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return self.fields
 
-class WithinLength(_Part):
+    def misfit(self, columns: dict[str, Field]) -> str:
+        """Why it cannot hold of these columns, or ""."""
+        return _not_all(columns, self.fields, ("list",))
+
+
+class WithinLength(Part):
     """Every integer of a list lies in 1..K, K the number of elements of another list."""
 
     kind: Literal["within_length"]
     field: str
     of: str
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return (self.field, self.of)
 
-class DistinctItems(_Part):
+    def misfit(self, columns: dict[str, Field]) -> str:
+        """Why it cannot hold of these columns, or ""."""
+        items = columns[self.field].items
+        if items is None or items.type != "integer":
+            return f"'{self.field}' is no list of integers"
+        return _not_all(columns, (self.of,), ("list",))
+
+
+class DistinctItems(Part):
     """The elements of a list differ from one another within a row, by one of their parts."""
 
     kind: Literal["distinct_items"]
     field: str
     part: str
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return (self.field,)
 
-class LastItem(_Part):
+    def misfit(self, columns: dict[str, Field]) -> str:
+        """Why it cannot hold of these columns, or ""."""
+        return _no_text_part(columns[self.field], self.part)
+
+
+class LastItem(Part):
     """A part of a list's last element equals a value, or is not blank."""
 
     kind: Literal["last_item"]
@@ -114,12 +100,34 @@ class LastItem(_Part):
     equals: str | None = None
     not_blank: bool = False
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return (self.field,)
 
-class UniqueTogether(_Part):
+    def misfit(self, columns: dict[str, Field]) -> str:
+        """Why it cannot hold of these columns, or ""."""
+        if (self.equals is None) != self.not_blank:
+            return "it says one of 'equals' and 'not_blank'"
+        return _no_text_part(columns[self.field], self.part)
+
+
+class UniqueTogether(Part):
     """No two rows share the values of these columns together."""
 
     kind: Literal["unique_together"]
     fields: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return self.fields
+
+    def misfit(self, columns: dict[str, Field]) -> str:
+        """Why it cannot hold of these columns, or ""."""
+        if len(set(self.fields)) < 2:
+            return "it names one column; that is 'unique' of the column"
+        return _not_all(columns, self.fields, _SCALARS)
 
 
 Rule = Annotated[
@@ -127,22 +135,39 @@ Rule = Annotated[
     pydantic.Field(discriminator="kind"),
 ]
 
+_SCALARS = ("string", "integer", "number", "boolean")
 
-class Contract(_Part):
+
+def _not_all(columns: dict[str, Field], named: tuple[str, ...], types: tuple[str, ...]) -> str:
+    wrong = [name for name in named if columns[name].type not in types]
+    return f"'{wrong[0]}' is no {' or '.join(types)}" if wrong else ""
+
+
+def _no_text_part(column: Field, part: str) -> str:
+    parts = column.items.fields if column.items is not None else ()
+    fits = any(field.name == part and field.type == "string" for field in parts)
+    return "" if fits else f"the elements of '{column.name}' have no part '{part}' of type string"
+
+
+class Contract(Part):
     """The contract of one dataset in one version."""
 
     name: str
-    version: int
+    version: int = pydantic.Field(ge=1)
     owner: str
     description: str
+    pii: DatasetPii
+    retention: Retention
     #: The class in ``components.core.records`` that one row is.
     record: str
     #: The columns that name a row in messages.
-    key: tuple[str, ...]
+    key: tuple[str, ...] = pydantic.Field(min_length=1)
     #: An empty dataset would pass every other rule.
     min_rows: int = 1
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = ()
+    #: Rows that keep every rule, for people who write such rows.
+    examples: tuple[dict[str, Any], ...] = ()
 
     @property
     def id(self) -> str:
@@ -155,19 +180,19 @@ class Contract(_Part):
 
     @pydantic.model_validator(mode="after")
     def _refers_to_columns(self) -> Self:
-        known = {field.name for field in self.fields}
-        if len(known) != len(self.fields):
+        columns = {field.name: field for field in self.fields}
+        if len(columns) != len(self.fields):
             raise ValueError("a column is named twice")
-        named = set(self.key)
-        for rule in self.rules:
-            if isinstance(rule, SameLength | UniqueTogether):
-                named |= set(rule.fields)
-            elif isinstance(rule, WithinLength):
-                named |= {rule.field, rule.of}
-            else:
-                named.add(rule.field)
-        if unknown := named - known:
+        named = {*self.key, *(column for rule in self.rules for column in rule.columns)}
+        if unknown := named - set(columns):
             raise ValueError(f"unknown column(s) {sorted(unknown)}")
+        if wrong := _not_all(columns, self.key, _SCALARS):
+            raise ValueError(f"key: {wrong}")
+        for rule in self.rules:
+            if wrong := rule.misfit(columns):
+                raise ValueError(f"rule {rule.kind}: {wrong}")
+            if rule.kind != "unique_together" and any(columns[c].nullable for c in rule.columns):
+                raise ValueError(f"rule {rule.kind}: does not apply to a nullable column")
         return self
 
 
@@ -177,7 +202,7 @@ def _missing(name: str) -> Field:
 
 def versions(name: str) -> list[int]:
     """The versions of a dataset's contract that exist, oldest first."""
-    folder = resources.files("data_contracts") / name
+    folder = FOLDER / name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not folder.is_dir():
         return []
     matches = (re.fullmatch(r"v(\d+)\.yaml", entry.name) for entry in folder.iterdir())
@@ -186,8 +211,7 @@ def versions(name: str) -> list[int]:
 
 def names() -> list[str]:
     """The datasets that have a contract."""
-    entries = resources.files("data_contracts").iterdir()
-    return sorted(entry.name for entry in entries if entry.is_dir() and versions(entry.name))
+    return sorted(e.name for e in FOLDER.iterdir() if e.is_dir() and versions(e.name))
 
 
 @functools.cache
@@ -205,7 +229,7 @@ def load(contract: str) -> Contract:
             f"{', '.join(str(v) for v in known)}. A newer instructflow may have published it"
         )
     number = int(version) if version else known[-1]
-    file = resources.files("data_contracts") / name / f"v{number}.yaml"
+    file = FOLDER / name / f"v{number}.yaml"
     return parse(file.read_text("utf-8"), f"{name}/v{number}.yaml")
 
 

@@ -1,5 +1,6 @@
 """``instructflow inspect``: what a published thing is, what is in it, and how it came to be."""
 
+import datetime
 from collections import Counter
 
 from rich.console import Console
@@ -8,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from components.core.contracts import read_as
 from components.core.dataset import (
     DatasetError,
     Lineage,
     Manifest,
-    contract_of,
     lineage,
     open_manifest,
     read_batches,
@@ -21,6 +22,7 @@ from components.core.dataset import (
 from components.core.manifest import FOLDERS
 from components.core.storage import Storage
 from data_contracts.contract import Contract
+from data_contracts.fields import pii_fields
 
 #: Columns of few values that are no pseudonyms, besides those whose values a contract lists.
 COUNTED = ("system", "reason", "use_case", "language")
@@ -51,7 +53,8 @@ def inspect_reference(storage: Storage, uri: str, console: Console, root: str = 
     console.print(_summary(manifest))
     console.print(_files(manifest))
     if manifest.kind == "dataset":
-        contract = contract_of(manifest.contract)
+        own, contract = read_as(manifest, reference)
+        console.print(_guarded(own, manifest))
         counts = count_values(storage, reference, contract)
         if counts:
             console.print(_counts(counts))
@@ -74,9 +77,6 @@ def list_published(storage: Storage, root: str, console: Console) -> None:
 
 
 def _summary(manifest: Manifest) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
     made = manifest.provenance
     lines = {
         "kind": manifest.kind,
@@ -90,9 +90,37 @@ def _summary(manifest: Manifest) -> Table:
         "code": made.code_version,
         "config": made.config_digest,
     }
+    return _named(lines)
+
+
+def _guarded(contract: Contract, manifest: Manifest) -> Table:
+    """Who answers for a dataset, whom it may name, and until when it may be kept."""
+    fields = [f"{path} {kind}" for path, kind in pii_fields(contract.fields)]
+    lines = {
+        "owner": contract.owner,
+        "pii": contract.pii + (f" ({', '.join(fields)})" if fields else ""),
+        "retention": contract.retention.label + _until(contract, manifest),
+    }
+    return _named(lines)
+
+
+def _until(contract: Contract, manifest: Manifest) -> str:
+    """The last day of a dataset's retention, where its manifest says when it was made."""
+    days = contract.retention.days
+    try:
+        created = datetime.datetime.fromisoformat(manifest.provenance.created)
+    except ValueError:
+        return ""
+    return "" if days is None else f", until {(created + datetime.timedelta(days=days)).date()}"
+
+
+def _named(lines: dict[str, str]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", min_width=9)
+    table.add_column(overflow="fold")
     for name, value in lines.items():
         if value:
-            table.add_row(name, value)
+            table.add_row(name, escape(value))
     return table
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from components.core.config import canonical_json
 from components.core.records import Record, Reject
+from components.prompts.row_ids import person_in
 from data_contracts.contract import Contract, UniqueTogether
 from data_contracts.rules import Broken, first_broken
 from pipelines.layouts import (
@@ -103,7 +104,7 @@ class Intake:
         if item.reason:
             return _reject(source, item.row, item.reason, item.rule)
         raw = item.row | self.mapping.apply(source.value)
-        row = {f.name: coerce(f, raw.get(f.name)) for f in self.contract.fields}
+        row = {f.name: coerce(f, raw.get(f.name, f.default)) for f in self.contract.fields}
         for name, value in DEFAULTS.get(self.contract.name, {}).items():
             if row[name] is None and name not in self.mapping.columns:
                 row[name] = value
@@ -112,6 +113,8 @@ class Intake:
             return _reject(source, row, *wrong)
         if broken := first_broken(self.contract, row):
             return _reject(source, row, reason_of(broken, row), broken.label)
+        if self.contract.name == "raw_prompts" and (person := person_in(row["id"], row["user_id"])):
+            return _reject(source, row, "personal_id", f"id: does not hold {person}")
         if repeated := self._repeated(row):
             reason = "duplicate" if hashed else f"duplicate_{repeated}"
             return _reject(source, row, reason, f"{repeated}: unique")
@@ -147,9 +150,10 @@ class Intake:
 
 
 def _reject(source: SourceRow, row: dict[str, Any], reason: str, rule: str) -> Reject:
-    identity = row.get("id")
+    identity, user = row.get("id"), row.get("user_id")
+    shown = isinstance(identity, str) and not person_in(identity, str(user or ""))
     return Reject(
-        id=printable(identity)[:300] if isinstance(identity, str) else "",
+        id=printable(str(identity))[:300] if shown else "",
         origin=printable(source.origin)[:2000],
         row=source.number,
         reason=reason,

@@ -53,7 +53,7 @@ def run_small(
 def prompt(number: int, split: str, text: str = "Name a fruit.") -> Prompt:
     """A prompt of one turn."""
     return Prompt(
-        id=f"p{number}", user_id=f"u{number}", source="api", kind="plain",
+        id=f"p{number}", user_id=f"user-{number:06d}", source="api", kind="plain",
         messages=(Message("user", text),), time=1_700_000_000 + number, split=split,  # type: ignore[arg-type]
         tokens=12, cluster=f"c{number}", use_case="open_qa", language="en", redactions=(),
     )  # fmt: skip

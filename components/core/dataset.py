@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from components.core.contracts import contract_of, published_under, read_as
 from components.core.errors import BadInput
 from components.core.manifest import (
     MANIFEST,
@@ -34,9 +35,10 @@ from components.core.shards import (
     read_shard,
 )
 from components.core.storage import MissingKey, PreconditionFailed, Storage
-from data_contracts.contract import Contract, load
-from data_contracts.errors import ContractError, ContractViolation
+from data_contracts.contract import Contract
+from data_contracts.errors import ContractViolation
 from data_contracts.schema import arrow_schema
+from data_contracts.upgrade import upgrade
 from data_contracts.validate import ValidationReport, Validator
 
 __all__ = [
@@ -158,21 +160,14 @@ def _publish(
     return reference
 
 
-def contract_of(contract: str) -> Contract:
-    """A contract by name or ``name@version``, its absence told as a user's error."""
-    try:
-        return load(contract)
-    except ContractError as error:
-        raise DatasetError(str(error)) from None
-
-
 def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[R]:
     """The rows of a dataset, a shard at a time on disk and a batch at a time in memory.
 
     Raises DatasetError where the dataset holds other records, or a shard was changed or is gone.
     """
     manifest = open_manifest(storage, reference)
-    expected = contract_of(manifest.contract).record if manifest.kind == "dataset" else "no rows"
+    is_dataset = manifest.kind == "dataset"
+    expected = read_as(manifest, reference)[1].record if is_dataset else "no rows"
     if expected != record.__name__:
         raise DatasetError(
             f"{reference}: is a {manifest.kind} '{manifest.name}' ({expected}), "
@@ -187,7 +182,7 @@ def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[
 def read_table(storage: Storage, reference: str) -> pa.Table:
     """A whole dataset in memory."""
     rows = list(read_batches(storage, reference))
-    schema = arrow_schema(contract_of(open_manifest(storage, reference).contract))
+    schema = arrow_schema(read_as(open_manifest(storage, reference), reference)[1])
     return pa.Table.from_batches(rows, schema)
 
 
@@ -198,23 +193,24 @@ def check(storage: Storage, reference: str) -> None:
     read. Raises DatasetViolation.
     """
     manifest = open_manifest(storage, reference)
-    if manifest.kind != "dataset":
-        raise DatasetError(f"{reference}: is a {manifest.kind}, not a dataset")
+    contract = published_under(manifest, reference)
     prefix = parse_reference(reference).prefix
     if not storage.exists(f"{prefix}/{REPORT_JSON}"):
-        _validate(storage, prefix, manifest, contract_of(manifest.contract))
+        _validate(storage, prefix, manifest, contract)
 
 
 def read_batches(storage: Storage, reference: str) -> Iterator[pa.RecordBatch]:
-    """A dataset's rows in Arrow, in its contract's schema; about a thousand at a time.
+    """A dataset's rows in Arrow, about a thousand at a time, in its contract's newest version.
 
-    Raises DatasetError where a shard was changed or is gone, and what ``check`` raises.
+    Rows of an older version are brought up to it. Raises DatasetError where a shard was changed or
+    is gone, or the version is unknown or too old, and what ``check`` raises.
     """
-    check(storage, reference)
     manifest = open_manifest(storage, reference)
-    schema = arrow_schema(contract_of(manifest.contract))
+    own, new = read_as(manifest, reference)
+    check(storage, reference)
     for file in manifest.files:
-        yield from _shard(storage, parse_reference(reference).prefix, file, schema)
+        for batch in _shard(storage, parse_reference(reference).prefix, file, arrow_schema(own)):
+            yield batch if own == new else upgrade(batch, new)
 
 
 def _validate(storage: Storage, prefix: str, manifest: Manifest, contract: Contract) -> None:

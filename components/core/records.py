@@ -130,6 +130,8 @@ class Reject(Record):
     survivor: str
     #: Similarity to the survivor, 0 to 1; None where it does not apply.
     similarity: float | None
+    #: The cluster of near-duplicates that the row is in, or "".
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)

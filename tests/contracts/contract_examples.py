@@ -6,57 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.core import records
-from components.core.records import (
-    BlindOutput,
-    Demonstration,
-    Document,
-    KeyEntry,
-    Message,
-    Output,
-    Prompt,
-    Ranking,
-    Rating,
-    RawPrompt,
-    Record,
-    Redaction,
-    Reject,
-    Sample,
-    Score,
-    Task,
-)
-from data_contracts.contract import Contract, load
-
-TALK = (
-    Message("system", "Be brief."),
-    Message("user", "Hi"),
-    Message("assistant", "Hello"),
-    Message("user", "Why is the sky blue?"),
-)
-OUTPUTS = (Output("a", "Rayleigh", "sft"), Output("b", "", "ppo"), Output("c", "!", "base"))
-
-GOOD: dict[str, Record] = {
-    "raw_prompts": RawPrompt("r", "u1", "api", "plain", TALK, 1_600_000_000),
-    "prompts": Prompt(
-        "r", "u1", "api", "plain", TALK, 0, "train", 9, "c1", "open_qa", "en", (Redaction("e", 2),)
-    ),
-    "rejects": Reject("r", "file.jsonl", 3, "duplicate", "id: unique", "", None),
-    "demonstrations": Demonstration("r", "l1", TALK, "Rayleigh scattering."),
-    "pretraining": Document("r", "Once upon a time.", "test"),
-    "tasks": Task("r", "p1", TALK, (BlindOutput("x", "one"), BlindOutput("y", ""))),
-    "key": KeyEntry("t1", "x", "sft", ""),
-    "rankings": Ranking("r", "p1", "train", TALK, OUTPUTS, (1, 2, 2), "l1", "heldout"),
-    "ratings": Rating(
-        "r", "t1", "p1", "x", "sft", "l1", "training", 7, ("hallucination", "fails_task"), 1
-    ),
-    "samples": Sample("r", "ppo", 0, "p1", TALK, "", -1.5, 0.25),
-    "scores": Score("r", -2.5),
-}
+from components.core.records import Record
+from data_contracts.contract import Contract, load, names
 
 
 def record_of(contract: Contract) -> type[Record]:
     """The record that one row of a contract is."""
     found: type[Record] = getattr(records, contract.record)
     return found
+
+
+#: The first example of each contract's newest version.
+GOOD: dict[str, Record] = {
+    name: record_of(load(name)).from_row(load(name).examples[0]) for name in names()
+}
 
 
 def good_rows(name: str, count: int) -> list[dict[str, Any]]:

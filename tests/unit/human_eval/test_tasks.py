@@ -25,7 +25,7 @@ MODELS = {"base": "s3://b/base", "prompted": "s3://b/base", "sft": "s3://b/sft"}
 def prompt(number: int, split: Split = "train") -> Prompt:
     messages = (Message("user", f"question {number}"),)
     return Prompt(
-        f"p{number}", "u", "api", "plain", messages, 0, split, 3, "c", "open_qa", "en", ()
+        f"p{number}", "user-000001", "api", "plain", messages, 0, split, 3, "c", "open_qa", "en", ()
     )
 
 

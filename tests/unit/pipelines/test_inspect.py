@@ -7,7 +7,7 @@ from rich.console import Console
 from components.core import dataset
 from components.core.dataset import DatasetError, Provenance
 from components.core.manifest import parse_reference
-from components.core.records import Message, RawPrompt, Reject
+from components.core.records import Message, RawPrompt, Reject, Score
 from components.core.storage import Storage
 from pipelines.inspect import inspect_reference, list_published
 
@@ -28,7 +28,10 @@ def raw(storage: Storage, root: str) -> str:
         )
         for n in range(1200)
     ]
-    made = Provenance(stage="sandbox.world", run="run-7", code_version="abc123")
+    made = Provenance(
+        stage="sandbox.world", run="run-7", code_version="abc123",
+        created="2026-01-31T23:00:00+00:00",
+    )  # fmt: skip
     return dataset.publish_records(storage, root, "raw_prompts", rows, made)
 
 
@@ -39,6 +42,17 @@ def test_manifest_counts_and_no_text(storage: Storage, raw: str) -> None:
         assert text in page
     assert SECRET not in page
     assert shown(storage, parse_reference(raw).prefix) == page
+
+
+def test_owner_pii_class_and_retention_are_shown(storage: Storage, root: str, raw: str) -> None:
+    lines = [" ".join(line.split()) for line in shown(storage, raw).splitlines()]
+    assert "owner data" in lines
+    assert "pii personal (user_id identifier, messages[].content free_text)" in lines
+    # 90 days after 31 January are up on 1 May.
+    assert "retention 90 days, until 2026-05-01" in lines
+    scores = dataset.publish_records(storage, root, "scores", [Score("x", 1.0)], Provenance())
+    lines = [" ".join(line.split()) for line in shown(storage, scores).splitlines()]
+    assert {"pii none", "retention no limit"} <= set(lines)
 
 
 def test_lineage_opens_each_parent_once(

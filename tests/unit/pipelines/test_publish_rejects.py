@@ -37,6 +37,10 @@ BAD_ROWS: list[tuple[Any, str]] = [
     (row(9, key=""), "missing_id"),
     (row(9, key="k" * 301), "too_long"),
     (row(9, key=2.5), "bad_id"),
+    # Ids are published: one that names a person is neither taken nor told.
+    (row(9, key=f"{SECRET}@example.org"), "personal_id"),
+    (row(9, who=SECRET, key=f"{SECRET}-17"), "personal_id"),
+    (row(9, who=SECRET, key=f"17/{SECRET}", ask=""), "empty_prompt"),
 ]
 
 
