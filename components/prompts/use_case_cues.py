@@ -43,8 +43,8 @@ _VERBS = {
     for group, verbs in {
         "make": "write compose draft generate create make design develop build produce invent "
         "craft implement construct plan prepare render depict complete continue finish narrate "
-        "imagine fill reply respond synthesize code outline reconstruct transform present compile curate "
-        "schedule illustrate portray set photorealistic cinematic",
+        "imagine fill reply respond synthesize code outline reconstruct transform present compile "
+        "curate schedule illustrate portray set photorealistic cinematic",
         "rewrite": "rewrite rephrase paraphrase translate correct proofread fix edit convert "
         "simplify reword improve expand shorten replace change polish capitalize rewriting "
         "rephrasing restore refine reformat debug",
