@@ -230,7 +230,10 @@ def load(contract: str) -> Contract:
         )
     number = int(version) if version else known[-1]
     file = FOLDER / name / f"v{number}.yaml"
-    return parse(file.read_text("utf-8"), f"{name}/v{number}.yaml")
+    found = parse(file.read_text("utf-8"), f"{name}/v{number}.yaml")
+    if found.id != f"{name}@{number}":
+        raise ContractError(f"{name}/v{number}.yaml: says that it is {found.id}")
+    return found
 
 
 def parse(text: str, origin: str) -> Contract:
@@ -238,8 +241,12 @@ def parse(text: str, origin: str) -> Contract:
     try:
         values: Any = yaml.safe_load(text)
         return Contract.model_validate_json(_as_json(values))
-    except (yaml.YAMLError, pydantic.ValidationError) as error:
+    except yaml.YAMLError as error:
         raise ContractError(f"{origin}: {error}") from None
+    except pydantic.ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        told = [f"{'.'.join(map(str, p['loc']))}: {p['msg']}".removeprefix(": ") for p in problems]
+        raise ContractError(f"{origin}: {'; '.join(told)}") from None
 
 
 def _as_json(values: Any) -> bytes:

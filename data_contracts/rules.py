@@ -147,13 +147,17 @@ def first_broken(contract: Contract, row: dict[str, Any]) -> Broken | None:
     if unknown := sorted(set(row) - {field.name for field in contract.fields}):
         return Broken("unknown", unknown[0], f"{unknown[0]}: no column of {contract.id}")
     for field in contract.fields:
-        if broken := next(_broken_parts(field, field.name, row.get(field.name)), None):
+        if broken := first_broken_by(field, row.get(field.name)):
             return broken
     for rule in contract.rules:
         if not cross_holds(rule, row):
-            path = rule.fields[0] if isinstance(rule, SameLength | UniqueTogether) else rule.field
-            return Broken(rule.kind, path, cross_label(rule))
+            return Broken(rule.kind, rule.columns[0], cross_label(rule))
     return None
+
+
+def first_broken_by(field: Field, value: Any) -> Broken | None:
+    """The first rule of a column, or of its parts, that one value breaks."""
+    return next(_broken_parts(field, field.name, value), None)
 
 
 def _broken_parts(field: Field, path: str, value: Any) -> Iterator[Broken]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from components.core.errors import UserError
 from components.core.scrub import without_secrets
 from data_contracts.errors import ContractError
+from pipelines import contracts_command
 
 app = typer.Typer(
     help="The InstructGPT loop as Kubeflow Pipelines: prompts, SFT, reward model, PPO-ptx, "
@@ -18,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(contracts_command.commands, name="contracts")
 out = Console()
 err = Console(stderr=True)
 
@@ -48,7 +50,7 @@ def run(
     settings: Settings = None,
     inputs: References = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Do not take up an unfinished run of the same work.")
+        bool, typer.Option("--fresh", help="Do every step anew, whatever was done before.")
     ] = False,
 ) -> None:
     """Run a pipeline here, with an embedded S3 and MLflow where the environment names none.

@@ -1,8 +1,3 @@
-import dataclasses
-import types
-import typing
-from typing import Any
-
 import pyarrow as pa
 import pytest
 from contract_examples import GOOD, record_of
@@ -39,43 +34,6 @@ def test_every_dataset_of_the_design_has_a_contract() -> None:
 def test_contract_says_what_its_file_is_called(contract: Contract) -> None:
     assert load(contract.id) == contract
     assert contract.version in versions(contract.name)
-
-
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.id)
-def test_contract_and_record_agree_field_by_field(contract: Contract) -> None:
-    _agree(contract.fields, record_of(contract))
-
-
-def _agree(fields: tuple[Field, ...], record: Any) -> None:
-    hints = typing.get_type_hints(record)
-    assert [f.name for f in fields] == [f.name for f in dataclasses.fields(record)]
-    for field in fields:
-        _agree_on(field, hints[field.name])
-
-
-def _agree_on(field: Field, hint: Any) -> None:
-    arguments = typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        assert field.nullable, field.name
-        (hint,) = (a for a in arguments if a is not type(None))
-        arguments = typing.get_args(hint)
-    else:
-        assert not field.nullable, field.name
-    if typing.get_origin(hint) is typing.Literal:
-        assert field.type == "string"
-        assert field.allowed is not None
-        assert set(field.allowed) == set(arguments), field.name
-    elif typing.get_origin(hint) is tuple:
-        assert field.type == "list"
-        assert field.items is not None
-        _agree_on(field.items, arguments[0])
-    elif dataclasses.is_dataclass(hint):
-        assert field.type == "record"
-        _agree(field.fields, hint)
-    else:
-        python = {str: "string", int: "integer", float: "number", bool: "boolean"}
-        assert field.type == python[hint], field.name
-        assert field.allowed is None or field.name == "flag"
 
 
 def test_flags_are_the_papers() -> None:
@@ -130,6 +88,25 @@ def test_unknown_version_says_which_there_are() -> None:
         (SMALL + "  - {name: id, type: string, description: Again.}\n", "twice"),
         (SMALL + "rules:\n  - {kind: same_length, fields: [id, nope]}\n", "nope"),
         (SMALL + "rules:\n  - {kind: magic}\n", "magic"),
+        (SMALL + "rules:\n  - {kind: same_length, fields: [id, id]}\n", "'id' is no list"),
+        (SMALL + "rules:\n  - {kind: within_length, field: id, of: id}\n", "list of integers"),
+        (SMALL + "rules:\n  - {kind: distinct_items, field: id, part: x}\n", "no part 'x'"),
+        (SMALL + "rules:\n  - {kind: last_item, field: id, part: x}\n", "'not_blank'"),
+        (SMALL + "rules:\n  - {kind: unique_together, fields: [id]}\n", "names one column"),
+        (SMALL.replace("Its id.", "Its id., regex: '('"), "regex"),
+        (SMALL.replace("Its id.", "Its id., allowed: [a, a]"), "twice"),
+        (SMALL.replace("Its id.", "Its id., length: {min: 2, max: 1}"), "no value is between"),
+        (SMALL.replace("Its id.", "Its id., length: {}"), "a min or a max"),
+        (SMALL.replace("pii: none\n", ""), "pii"),
+        (SMALL.replace("pii: none\n", "pii: secret\n"), "pii"),
+        (SMALL.replace("retention", "retained"), "retention"),
+        (SMALL.replace("days: null", "days: 0"), "days"),
+        (SMALL.replace("key: [id]", "key: []"), "key"),
+        (
+            SMALL + "  - name: l\n    type: list\n    description: L.\n"
+            "    items: {name: i, type: string, description: I., unique: true}\n",
+            "'unique' applies to columns only",
+        ),
         ("name: [", "small.yaml"),
     ],
 )

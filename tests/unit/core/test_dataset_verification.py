@@ -48,7 +48,9 @@ def test_newer_contract_than_this_version_knows_is_refused(storage: Storage, roo
     old = dataset.open_manifest(storage, reference)
     manifest = old.model_copy(update={"contract": "raw_prompts@9"})
     newer = put_manifest(storage, root, manifest)
-    with pytest.raises(DatasetError, match="under raw_prompts@9; this instructflow knows raw_prompts@1"):
+    with pytest.raises(
+        DatasetError, match="under raw_prompts@9; this instructflow knows raw_prompts@1"
+    ):
         dataset.read_table(storage, newer)
 
 
