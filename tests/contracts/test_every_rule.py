@@ -107,6 +107,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"turns": [{"role": "a", "said": "long"}, TWO[1]], "ranks": [1, 2]},
      "turns[].said: length any to 3"),
     ({"ranks": [None]}, "ranks[]: not null"),
+    ({"ranks": [10]}, "ranks[]: between any to 9"),
 ]  # fmt: skip
 
 
