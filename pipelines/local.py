@@ -1,8 +1,8 @@
 """Run a pipeline here: the same DAG, the same S3 and MLflow code as on a cluster.
 
 What a cluster has standing (S3, MLflow) is brought up where the environment names none, and the
-steps are told by the same standard variables. Finished steps of an unfinished run are not done
-again: KFP's local cache is kept per run, and a run is taken up by its fingerprint.
+steps are told by the same standard variables. A step that was done before, in this run or in
+another, is not done again; an unfinished run is taken up by its fingerprint.
 """
 
 import builtins
@@ -84,7 +84,7 @@ def run_pipeline(
         pipeline: the ``@dsl.pipeline`` function.
         arguments: its parameters; with the code version they are the run's fingerprint.
         console: where progress is shown.
-        fresh: start anew even if an unfinished run of the same work exists.
+        fresh: do every step anew, whatever was done before.
 
     Raises:
         RunFailed: a step failed.
@@ -97,6 +97,7 @@ def run_pipeline(
     with runs.alone(folder):
         kept = runs.read(folder)
         run = runs.take_up(folder, fingerprint, fresh)
+        run.cache = run.cache or _cache_name(run, fresh)
         runs.keep(folder, run)
         _announce(run, kept, folder, console)
         end_steps(folder)
@@ -114,6 +115,13 @@ def run_pipeline(
             f"{error}\nThe log is {folder / 'log.txt'}; run the same command again to go on."
         )
     return run
+
+
+def _cache_name(run: Run, fresh: bool) -> str:
+    """A folder for each version of the code; a fresh run has one to itself."""
+    from components.core.version import code_version
+
+    return sha256_hex(code_version())[:12] + (f"-{run.id}" if fresh else "")
 
 
 def _announce(run: Run, kept: Run | None, folder: Path, console: Console) -> None:
@@ -135,10 +143,17 @@ def _attempt(
     """Run what is left to do; says what went wrong, "" where nothing did."""
     from kfp import local
 
+    from components.core.storage import Storage
+    from pipelines.step_cache import StepCache
+
+    root = os.environ["INSTRUCTFLOW_ROOT"]
+    cache = StepCache(STATE / "cache" / run.cache, Storage.from_environment(), root)
+    cache.weed()
     local.init(
         local.SubprocessRunner(use_venv=False),
         pipeline_root=str(folder / "kfp" / run.id),
         enable_caching=True,
+        cache_root=str(cache.folder),
     )
     # Bound to the terminal now: while steps run, stdout is the view itself.
     console.file = console.file
@@ -161,7 +176,7 @@ def _attempt(
         warm_python(log) as python,
         _started_with(python),
         _exported(variables),
-        View(log, console, earlier=tuple(run.steps), on_done=on_done) as view,
+        View(log, console, tuple(run.steps), cache.remembered, on_done) as view,
         contextlib.redirect_stdout(view),
         _quiet_kfp(view),
     ):
@@ -177,7 +192,8 @@ def _attempt(
 
 
 def _conclude(run: Run, folder: Path) -> None:
-    from components.core.tracking import Status, end_pipeline
+    from components.core.pipeline_run import end_pipeline
+    from components.core.tracking import Status
 
     runs.keep(folder, run)
     ended: dict[str, Status] = {"succeeded": "FINISHED", "failed": "FAILED"}

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.core.errors import UserError
+from components.core.pipeline_run import describe_pipeline
 from components.core.systems import title
-from components.core.tracking import describe_pipeline
 from components.core.version import git_commit
 from pipelines.runs import Run
 from pipelines.summary_view import figure

@@ -62,7 +62,7 @@ def inputs_of(storage: Storage, reference: str) -> dict[str, str]:
 
 def mlflow_run(run: str) -> str:
     """The id of the run's parent in MLflow, or "" where tracking holds none."""
-    from components.core.tracking import parent_run_id
+    from components.core.pipeline_run import parent_run_id
 
     return parent_run_id(run) or ""
 

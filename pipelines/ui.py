@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from components.core.errors import UserError
+from components.core.pipeline_run import experiment_id
 from components.core.scrub import without_secrets
-from components.core.tracking import experiment_id
 
 
 def page(port: int) -> str:

@@ -20,11 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from components.core import progress
+from pipelines.step_cache import Remembered
 
 #: What KFP's local runner says about its tasks, and what launch prints of a stage.
 _TASK = re.compile(r"Executing task '(?P<task>[^']+)'$")
 _ENDED = re.compile(r"Task '(?P<task>[^']+)' finished with status (?P<status>SUCCESS|FAILURE)$")
-_CACHED = re.compile(r"Task (?P<task>\S+) cache hit ")
+_CACHED = re.compile(r"Task (?P<task>\S+) cache hit \(key=(?P<key>\w+)")
 _START = re.compile(r"^stage (?P<label>\S+) started$")
 _DONE = re.compile(r"^stage (?P<label>\S+) done in [\d.]+s(?P<figures>.*)$")
 _ERROR = re.compile(r"^error: (?P<message>.*)$")
@@ -99,6 +100,8 @@ class View(io.TextIOBase):
     console: Console
     #: Steps that an earlier attempt finished: their lines are shown when the cache has them.
     earlier: Sequence[Finished] = ()
+    #: Who did a step that the cache has, by the key of its entry; None where nobody knows.
+    remembered: Callable[[str], Remembered | None] = lambda _: None
     #: Told of each step that ends well.
     on_done: Callable[[Finished], None] = lambda _: None
     steps: list[Step] = field(default_factory=list)
@@ -172,7 +175,7 @@ class View(io.TextIOBase):
                         self._done(step, "")
                     break
         elif match := _CACHED.search(line):
-            self._found(match["task"])
+            self._found(match["task"], match["key"])
         elif (match := _ERROR.match(line)) and match["message"] not in self.failures:
             self.failures.append(match["message"])
 
@@ -237,15 +240,19 @@ class View(io.TextIOBase):
         self._say(step, f"done in {step.seconds:.1f} s", figures)
         self.on_done(Finished(step.task, step.name, round(step.seconds, 2), figures))
 
-    def _found(self, task: str) -> None:
-        """A task came from the cache: an earlier attempt's line stands for it."""
-        now = time.monotonic()
-        step = Step(task, now, state="before")
+    def _found(self, task: str, key: str) -> None:
+        """A task came from the cache: the line of who did it stands for it."""
+        step = Step(task, time.monotonic(), state="before")
         for known in self._waiting:
             if known.task == task:
                 self._waiting.remove(known)
                 step.label, step.seconds, step.figures = known.label, known.seconds, known.figures
                 break
+        else:
+            if found := self.remembered(key):
+                step.label, step.seconds = found.label, found.seconds
+                told = {name: f"{value:.4g}" for name, value in found.figures.items()}
+                step.figures = _figures(found.label, told)
         self.steps.append(step)
         self._say(step, f"done before, in {step.seconds:.1f} s", step.figures)
 

@@ -6,7 +6,6 @@ is published) and ``INSTRUCTFLOW_RUN_ID`` (which pipeline run a step belongs to;
 or no step of another run could come from the cache).
 """
 
-import argparse
 import contextlib
 import datetime
 import html
@@ -107,7 +106,7 @@ def run_stage(
                 created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )
             outputs = Outputs(storage, root, provenance, tracker)
-            _log_inputs(tracker, stage, config, inputs)
+            _log_inputs(tracker, stage, config, inputs, outputs)
             context = Context(
                 stage=label,
                 run=run,
@@ -120,7 +119,7 @@ def run_stage(
             )
             stage.run(config, inputs, outputs, context)
             seconds = time.monotonic() - started
-            _conclude(stage, outputs, context, seconds)
+            _conclude(stage, config, outputs, context, seconds)
     except BaseException as error:
         failure.record(storage, root, run, label, error)
         status: Status = "FAILED" if isinstance(error, Exception) else "KILLED"
@@ -197,58 +196,9 @@ def telling(step: str) -> Iterator[None]:
         sys.exit(1)
 
 
-def main(stage: Stage[Any]) -> None:
-    """``python -m components.<stage>``: run it on references, print output references as JSON.
-
-    Progress goes to standard error. Exit code 0: done; 1: failed; 2: wrong arguments; 143: SIGTERM.
-    """
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {module.parent}" if module else None,
-        description=f"Run the stage {stage.name} on published references and print the references "
-        "of its outputs as JSON. S3, MLflow and the root come from AWS_*, AWS_ENDPOINT_URL, "
-        "MLFLOW_TRACKING_URI and INSTRUCTFLOW_ROOT.",
-    )
-    parser.add_argument(
-        "--config", default="{}", metavar="JSON", help="JSON, or a file with it, or - for stdin"
-    )
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="NAME=REFERENCE",
-        help="an input; may be repeated, also with the same name",
-    )
-    arguments = parser.parse_args()
-    references: dict[str, list[str]] = {}
-    for text in arguments.input:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            parser.error(f"--input {text}: expected NAME=REFERENCE")
-        references.setdefault(name, []).append(value)
-    try:
-        outputs = run_stage(stage, _config_text(arguments.config), references, lines=sys.stderr)
-    except UserError as error:
-        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
-        sys.exit(1)
-    print(json.dumps(outputs.references, indent=2))
-
-
-def _config_text(argument: str) -> str:
-    """JSON as it stands, from standard input (-), or from the file of that name."""
-    if argument == "-":
-        return sys.stdin.read()
-    if argument.lstrip().startswith("{"):
-        return argument
-    try:
-        return Path(argument.removeprefix("@")).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"--config {argument}: no JSON object, and no file of it: {error}"
-        ) from None
-
-
-def _log_inputs(tracker: Tracker, stage: Stage[Any], config: Config, inputs: Inputs) -> None:
+def _log_inputs(
+    tracker: Tracker, stage: Stage[Any], config: Config, inputs: Inputs, outputs: Outputs
+) -> None:
     """Config, code and inputs on the tracker's run; fails early on a missing reference."""
     tracker.params(flatten(config, stage.name))
     tracker.params({"code_version": code_version(), "git_commit": git_commit()})
@@ -256,9 +206,15 @@ def _log_inputs(tracker: Tracker, stage: Stage[Any], config: Config, inputs: Inp
     for reference in inputs.parents():
         inputs.manifest(reference)
         tracker.dataset(reference, "input")
+    # A step that came from KFP's cache told nothing of itself to this run.
+    for done in work.behind(outputs.storage, outputs.root, *inputs.parents()):
+        if done.run != outputs.provenance.run:
+            tracker.earlier(done.label, done.figures, done.params)
 
 
-def _conclude(stage: Stage[Any], outputs: Outputs, context: Context, seconds: float) -> None:
+def _conclude(
+    stage: Stage[Any], config: Config, outputs: Outputs, context: Context, seconds: float
+) -> None:
     """What is left to do when a stage did its work: tell, record, tidy up."""
     storage, root = context.storage, context.root
     context.tracker.text(json.dumps(outputs.references, indent=2), "outputs.json")
@@ -269,6 +225,7 @@ def _conclude(stage: Stage[Any], outputs: Outputs, context: Context, seconds: fl
         label=context.stage,
         run=context.run,
         seconds=seconds,
+        params=flatten(config, stage.name),
         figures=_finite(outputs.headline),
         curves=outputs.curves,
         outputs=outputs.references,

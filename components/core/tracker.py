@@ -42,6 +42,11 @@ class Tracker(Protocol):
     def params(self, flat: Mapping[str, Scalar]) -> None:
         """Settings, as dotted keys."""
 
+    def earlier(
+        self, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]
+    ) -> None:
+        """A step that this one builds on and another run did: for the pipeline's run alone."""
+
     def text(self, text: str, path: str) -> None:
         """A text artifact."""
 
@@ -75,6 +80,7 @@ class RecordingTracker:
     points: list[tuple[str, float, int]] = field(default_factory=list)
     headlines: dict[str, float] = field(default_factory=dict)
     parameters: dict[str, Scalar] = field(default_factory=dict)
+    before: dict[str, dict[str, float]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     figures: dict[str, bytes] = field(default_factory=dict)
     tables: dict[str, list[Row]] = field(default_factory=dict)
@@ -94,6 +100,11 @@ class RecordingTracker:
 
     def params(self, flat: Mapping[str, Scalar]) -> None:
         self.parameters.update(flat)
+
+    def earlier(
+        self, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]
+    ) -> None:
+        self.before[stage] = dict(figures)
 
     def text(self, text: str, path: str) -> None:
         self.texts[path] = text
@@ -123,6 +134,9 @@ class RunSink(Sink, Protocol):
 
     def headline(self, values: Mapping[str, float]) -> None: ...
     def params(self, flat: Mapping[str, Scalar]) -> None: ...
+    def earlier(
+        self, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]
+    ) -> None: ...
     def dataset(self, reference: str, context: str) -> None: ...
     def artifact(self, data: bytes, path: str) -> None: ...
     def table(self, data: bytes, path: str) -> None: ...
@@ -148,6 +162,12 @@ class BufferedTracker:
     def params(self, flat: Mapping[str, Scalar]) -> None:
         copy = dict(flat)
         self._delivery.operation(lambda sink: sink.params(copy))
+
+    def earlier(
+        self, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]
+    ) -> None:
+        finite, copy = self._finite(figures), dict(params)
+        self._delivery.operation(lambda sink: sink.earlier(stage, finite, copy))
 
     def text(self, text: str, path: str) -> None:
         data = text.encode("utf-8")

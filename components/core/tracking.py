@@ -27,17 +27,16 @@ from components.core.scrub import one_line, without_secrets
 from components.core.tracker import BufferedTracker, RecordingTracker, RunSink, Status, Tracker
 
 __all__ = [
+    "TAG",
     "RecordingTracker",
     "Status",
     "Tracker",
     "TrackingError",
     "as_user_error",
-    "describe_pipeline",
-    "end_pipeline",
-    "experiment_id",
+    "cut",
+    "dataset_input",
     "load_client",
     "open_tracker",
-    "parent_run_id",
 ]
 
 _log = logging.getLogger(__name__)
@@ -78,47 +77,6 @@ def open_tracker(
     return BufferedTracker(Delivery(connect, f"MLflow at {without_secrets(_uri())}", period))
 
 
-def parent_run_id(run: str) -> str | None:
-    """The id of the MLflow run of a pipeline run, or None. Raises TrackingError."""
-    with as_user_error():
-        return run_tree.find_parent(load_client()(), run)
-
-
-def experiment_id() -> str | None:
-    """The id of the experiment that runs go to, or None where there is none. TrackingError."""
-    with as_user_error():
-        return run_tree.find_experiment(load_client()())
-
-
-def end_pipeline(run: str, status: Status) -> None:
-    """Mark the MLflow run of a pipeline run as ended. Raises TrackingError."""
-    with as_user_error():
-        client = load_client()()
-        if parent := run_tree.find_parent(client, run):
-            client.set_terminated(parent, status)
-
-
-def describe_pipeline(
-    run: str, name: str, tags: Mapping[str, str], note: str, inputs: Sequence[str]
-) -> None:
-    """Say on the MLflow run of a pipeline run what people look for. Raises TrackingError.
-
-    Args:
-        run: the pipeline run's id.
-        name: what the run is called in lists and comparisons.
-        tags: what tells runs apart.
-        note: Markdown, shown on top of the run's page.
-        inputs: references that the run started from.
-    """
-    with as_user_error():
-        client = load_client()()
-        if parent := run_tree.find_parent(client, run):
-            named = {"mlflow.runName": name, "mlflow.note.content": note, **tags}
-            for key, value in named.items():
-                client.set_tag(parent, key, _cut(value, TAG))
-            client.log_inputs(parent, [_dataset_input(found, "input") for found in inputs])
-
-
 class MlflowSink:
     """The MLflow run of a stage, and its parent. Every call may be repeated."""
 
@@ -145,45 +103,27 @@ class MlflowSink:
 
     def headline(self, values: Mapping[str, float]) -> None:
         self._make_latest(self._stage.id, values)
-        if self._stage.parent:
-            # The UI makes a section of what stands before the slash: one for all steps' times.
-            named = {
-                f"{key}/{self._stage.stage}" if key in COSTS else f"{self._stage.stage}/{key}": v
-                for key, v in values.items()
-            }
-            try:
-                self._make_latest(self._stage.parent, named)
-            except Refused:
-                # Another step has given up a parent that the two shared.
-                run_tree.settle(self._client, self._stage)
-                self._make_latest(self._stage.parent, named)
+        self._headline_on_parent(self._stage.stage, values)
 
     def params(self, flat: Mapping[str, Scalar]) -> None:
-        from mlflow.entities import Param
-
-        # On the parent, several steps of one stage must not meet: ppo.lr is ppo.ppo_ptx.lr there.
-        label = self._stage.stage
-        name = label.partition(".")[0]
-        runs = {self._stage.id: dict(flat)}
+        self._set_params(self._stage.id, flat)
         if self._stage.parent:
-            runs[self._stage.parent] = {
-                label + key.removeprefix(name) if key.startswith(f"{name}.") else key: value
-                for key, value in flat.items()
-            }
-        for run, values in runs.items():
-            wanted = {key: _cut(str(value), PARAM) for key, value in values.items()}
-            held = self._client.get_run(run).data.params
-            changed = [key for key in wanted if key in held and held[key] != wanted[key]]
-            if changed:
-                _log.warning("MLflow run %s keeps its first values of %s", run, ", ".join(changed))
-            new = [Param(key, value) for key, value in wanted.items() if key not in held]
-            for first in range(0, len(new), PARAMS_A_BATCH):
-                with _refusals():
-                    self._client.log_batch(run, params=new[first : first + PARAMS_A_BATCH])
+            self._set_params(self._stage.parent, _of_step(self._stage.stage, flat))
+
+    def earlier(
+        self, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]
+    ) -> None:
+        if self._stage.parent:
+            held = self._client.get_run(self._stage.parent).data
+            # What a step of this very run said stays.
+            named = {key: v for key, v in _of_step(stage, params).items() if key not in held.params}
+            self._set_params(self._stage.parent, named)
+            new = {k: v for k, v in figures.items() if f"{stage}/{k}" not in held.metrics}
+            self._headline_on_parent(stage, new)
 
     def dataset(self, reference: str, context: str) -> None:
         with _refusals():
-            self._client.log_inputs(self._stage.id, [_dataset_input(reference, context)])
+            self._client.log_inputs(self._stage.id, [dataset_input(reference, context)])
 
     def artifact(self, data: bytes, path: str) -> None:
         folder, _, name = path.rpartition("/")
@@ -203,9 +143,34 @@ class MlflowSink:
 
     def finish(self, status: Status, reason: str) -> None:
         if reason:
-            self._client.set_tag(self._stage.id, run_tree.FAILURE, _cut(reason, TAG))
+            self._client.set_tag(self._stage.id, run_tree.FAILURE, cut(reason, TAG))
         run_tree.settle(self._client, self._stage)
         self._client.set_terminated(self._stage.id, status)
+
+    def _headline_on_parent(self, stage: str, values: Mapping[str, float]) -> None:
+        if not self._stage.parent:
+            return
+        # The UI makes a section of what stands before the slash: one for all steps' times.
+        named = {f"{k}/{stage}" if k in COSTS else f"{stage}/{k}": v for k, v in values.items()}
+        try:
+            self._make_latest(self._stage.parent, named)
+        except Refused:
+            # Another step has given up a parent that the two shared.
+            run_tree.settle(self._client, self._stage)
+            self._make_latest(self._stage.parent, named)
+
+    def _set_params(self, run: str, values: Mapping[str, Scalar]) -> None:
+        from mlflow.entities import Param
+
+        wanted = {key: cut(str(value), PARAM) for key, value in values.items()}
+        held = self._client.get_run(run).data.params
+        changed = [key for key in wanted if key in held and held[key] != wanted[key]]
+        if changed:
+            _log.warning("MLflow run %s keeps its first values of %s", run, ", ".join(changed))
+        new = [Param(key, value) for key, value in wanted.items() if key not in held]
+        for first in range(0, len(new), PARAMS_A_BATCH):
+            with _refusals():
+                self._client.log_batch(run, params=new[first : first + PARAMS_A_BATCH])
 
     def _make_latest(self, run: str, values: Mapping[str, float]) -> None:
         """Make the values the latest of their keys; those that are already stay single points."""
@@ -227,7 +192,17 @@ class MlflowSink:
         return max(int(point.step) for point in self._client.get_metric_history(run, key))
 
 
-def _dataset_input(reference: str, context: str) -> Any:
+def _of_step(label: str, flat: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Settings under a step's label: two steps of a stage have ppo.lr, and ppo.ppo_ptx.lr."""
+    name = label.partition(".")[0]
+    return {
+        label + key.removeprefix(name) if key.startswith(f"{name}.") else key: value
+        for key, value in flat.items()
+    }
+
+
+def dataset_input(reference: str, context: str) -> Any:
+    """A reference as MLflow's DatasetInput."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     parsed = parse_reference(reference)
@@ -264,7 +239,7 @@ def _is_server(uri: str) -> bool:
     return urlsplit(uri).scheme in ("http", "https")
 
 
-def _cut(value: str, limit: int) -> str:
+def cut(value: str, limit: int) -> str:
     """A value that MLflow would cut in silence, cut so that it shows."""
     note = f" ... [{len(value)} characters]"
     return value if len(value) <= limit else value[: limit - len(note)] + note

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from components.core.config import Config
-from components.core.references import lineage
+from components.core.config import Config, Scalar
+from components.core.references import lineage, open_manifest
 from components.core.storage import MissingKey, Storage
 
 #: Points of a curve that are kept.
@@ -27,6 +27,9 @@ class WorkRecord(Config):
     label: str = Field(description="The stage's name with what tells it apart in its run.")
     run: str = Field(description="The pipeline run that did the work.")
     seconds: float = Field(description="Wall seconds of the attempt that finished.")
+    params: dict[str, Scalar] = Field(
+        default_factory=dict, description="The stage's settings, as dotted keys."
+    )
     figures: dict[str, float] = Field(description="Headline figures.")
     curves: dict[str, list[float]] = Field(
         default_factory=dict, description="Figures as they went over the work, in equal steps."
@@ -67,10 +70,10 @@ def of_run(storage: Storage, root: str, run: str) -> list[WorkRecord]:
     return [_read(storage, root, storage.get_bytes(uri).decode()) for uri in listed]
 
 
-def behind(storage: Storage, root: str, reference: str) -> list[WorkRecord]:
-    """The records of all the work in the lineage of a reference, oldest last, each once."""
+def behind(storage: Storage, root: str, *references: str) -> list[WorkRecord]:
+    """The records of all the work in the lineage of references, oldest last, each once."""
     found: dict[str, WorkRecord] = {}
-    for node in lineage(storage, reference).walk():
+    for node in itertools.chain(*(lineage(storage, name).walk() for name in references)):
         work = node.manifest.provenance.work if node.manifest else ""
         if work and work not in found:
             try:
@@ -78,6 +81,11 @@ def behind(storage: Storage, root: str, reference: str) -> list[WorkRecord]:
             except MissingKey:
                 continue
     return list(found.values())
+
+
+def of_reference(storage: Storage, root: str, reference: str) -> WorkRecord:
+    """The record of the work that published a reference. Raises DatasetError, MissingKey."""
+    return _read(storage, root, open_manifest(storage, reference).provenance.work)
 
 
 def _read(storage: Storage, root: str, work: str) -> WorkRecord:

@@ -1,6 +1,6 @@
 """``python -m components.prompts``: the stage from a shell."""
 
-from components.core.launch import main
+from components.core.shell import main
 from components.prompts.stage import STAGE
 
 if __name__ == "__main__":

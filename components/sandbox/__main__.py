@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from components.core.launch import main
+from components.core.shell import main
 from components.core.stage import Stage
 from components.sandbox import gold_stage, labelers_stage, world_stage
 

@@ -1,6 +1,6 @@
 """``python -m components.sft``: the stage from a shell."""
 
-from components.core.launch import main
+from components.core.shell import main
 from components.sft.stage import STAGE
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ import pytest
 from kfp import compiler, dsl, local
 
 from components.core.image import IMAGE
+from components.core.pipeline_run import parent_run_id
 from components.core.references import open_manifest
 from components.core.storage import Storage
-from components.core.tracking import parent_run_id
 
 #: Where ``counting_stage`` lies, the small stage of the tests of launch.
 STAGES = Path(__file__).parents[1] / "unit" / "core"

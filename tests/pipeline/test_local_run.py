@@ -12,8 +12,12 @@ from kfp import dsl
 from rich.console import Console
 
 from components.core import version
+from components.core.dataset import lineage
 from components.core.image import IMAGE
+from components.core.manifest import MANIFEST, parse_reference
+from components.core.pipeline_run import parent_run_id
 from components.core.storage import Storage
+from components.core.tracking import load_client
 from pipelines import local, runs
 
 #: Where ``counting_stage`` lies, the small stage of the tests of launch.
@@ -23,6 +27,7 @@ STAGES = Path(__file__).parents[1] / "unit" / "core"
 @dsl.component(base_image=IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
 def counting(
     config: str,
+    notes: str,
     manifest: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
@@ -30,13 +35,20 @@ def counting(
     """Count."""
     from components.core.launch import run_component
 
-    outputs = run_component("counting_stage", config, {}, manifest, metrics, page)
+    outputs = run_component("counting_stage", config, {"notes": notes}, manifest, metrics, page)
     return (outputs["policy"],)
 
 
 @dsl.pipeline(name="counting-once")  # type: ignore[untyped-decorator]
 def counting_once(config: str) -> str:
-    return counting(config=config).outputs["policy"]  # type: ignore[no-any-return]
+    return counting(config=config, notes="").outputs["policy"]  # type: ignore[no-any-return]
+
+
+@dsl.pipeline(name="counting-twice")  # type: ignore[untyped-decorator]
+def counting_twice(first: str, second: str) -> str:
+    one = counting(config=first, notes="")
+    two = counting(config=second, notes=one.outputs["policy"])
+    return two.outputs["policy"]  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -98,3 +110,46 @@ def test_a_failure_says_what_the_step_said(folder: Path) -> None:
     assert kept is not None
     assert (kept.status, kept.steps) == ("failed", [])
     assert kept.total > 0
+
+
+def run_twice(fresh: bool = False, **second: Any) -> tuple[runs.Run, list[str]]:
+    screen = io.StringIO()
+    arguments = {
+        "first": json.dumps({"steps": 3, "system": "first"}),
+        "second": json.dumps({"system": "second"} | second),
+    }
+    console = Console(file=screen, width=200)
+    found = local.run_pipeline("counting", counting_twice, arguments, console, fresh)
+    return found, screen.getvalue().splitlines()
+
+
+def test_a_step_that_another_run_did_is_not_done_again(folder: Path, storage: Storage) -> None:
+    before, _ = run_twice(steps=3)
+    after, shown = run_twice(steps=4)
+    assert after.id != before.id or after.fingerprint != before.fingerprint
+    assert shown[1].startswith("counting.first: done before, in ")
+    assert "loss 0." in shown[1] or "loss 1." in shown[1]
+    assert list(before.seconds) == ["counting.first", "counting.second"]
+    assert list(after.seconds) == ["counting.second"]
+    client = load_client()()
+    # In MLflow the two runs stand side by side with all their figures and settings.
+    first, second = (client.get_run(parent_run_id(run.id)).data for run in (before, after))
+    assert second.metrics["counting.first/loss"] == first.metrics["counting.first/loss"]
+    assert second.params["counting.first.steps"] == "3"
+    assert (first.params["counting.second.steps"], second.params["counting.second.steps"]) == (
+        "3", "4",
+    )  # fmt: skip
+    # What such a step cost is no cost of this run.
+    assert "seconds/counting.first" not in second.metrics
+
+    # What is not in S3 any more is made again.
+    policy = lineage(storage, after.report).parents[0].reference
+    storage.delete([f"{parse_reference(policy).prefix}/{MANIFEST}"])
+    again, shown = run_twice(steps=5)
+    assert again.status == "succeeded"
+    assert list(again.seconds) == ["counting.first", "counting.second"]
+
+    # Asked to, a run does everything itself.
+    anew, _ = run_twice(steps=5, fresh=True)
+    assert list(anew.seconds) == ["counting.first", "counting.second"]
+    assert anew.report == again.report

@@ -12,7 +12,7 @@ import pytest
 from small_models import small_policy, small_tokenizer
 from small_stages import published, published_folder
 
-from components.core import launch
+from components.core import shell
 from components.core.dataset import open_manifest, read_records
 from components.core.models import save_model
 from components.core.records import (
@@ -70,7 +70,7 @@ def command(
         capsys.readouterr()
         code: object = 0
         try:
-            launch.main(stage)
+            shell.main(stage)
         except SystemExit as stopped:
             code = stopped.code
         told = capsys.readouterr()

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from components.core.config import Config
 from components.core.errors import BadInput
-from components.core.launch import main
+from components.core.shell import main
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.training_state import (
     load_module,

@@ -13,7 +13,7 @@ from counting_stage import STAGE
 from launching import failure, notes
 from mlflow_runs import run_of
 
-from components.core import launch
+from components.core import launch, shell
 from components.core.dataset import download_folder, open_manifest
 from components.core.storage import Storage
 
@@ -75,7 +75,7 @@ def test_the_command_says_what_is_wrong(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["counting", *arguments])
     with pytest.raises(SystemExit) as caught:
-        launch.main(STAGE)
+        shell.main(STAGE)
     assert caught.value.code == code
     assert message in capsys.readouterr().err.splitlines()[-1]
 

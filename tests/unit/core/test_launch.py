@@ -15,9 +15,9 @@ from components.core import launch, version, work
 from components.core.config import ConfigError
 from components.core.dataset import DatasetError, open_manifest
 from components.core.errors import BadInput, UserError
+from components.core.pipeline_run import parent_run_id
 from components.core.stage import Stage
 from components.core.storage import Storage
-from components.core.tracking import parent_run_id
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from mlflow_runs import run_of, runs_of, series
 
+from components.core.pipeline_run import end_pipeline, parent_run_id
 from components.core.registry import register_policy
 from components.core.tracking import (
     RecordingTracker,
     Tracker,
-    end_pipeline,
     open_tracker,
-    parent_run_id,
 )
 
 DIGEST = "0123456789abcdef" * 4

@@ -10,13 +10,13 @@ import pytest
 from mlflow_runs import run_of, series
 
 from components.core import run_tree
+from components.core.pipeline_run import parent_run_id
 from components.core.registry import register_policy
 from components.core.run_tree import StageRun
 from components.core.tracking import (
     MlflowSink,
     TrackingError,
     open_tracker,
-    parent_run_id,
 )
 
 DIGEST = "0123456789abcdef" * 4

@@ -5,7 +5,8 @@ from typing import Any
 import mlflow
 import pytest
 
-from components.core.tracking import load_client, open_tracker, parent_run_id
+from components.core.pipeline_run import parent_run_id
+from components.core.tracking import load_client, open_tracker
 from pipelines import run_card, ui
 from pipelines.runs import Run
 

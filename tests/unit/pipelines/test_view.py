@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from components.core.progress import Progress, parse
+from pipelines.step_cache import Remembered
 from pipelines.view import Finished, View
 
 #: As KFP 2.17 prints them: coloured names, and steps' own lines indented.
@@ -101,6 +102,19 @@ def test_what_the_cache_has_stands_with_its_earlier_line() -> None:
         view.write("x - INFO - Task sandbox-world cache hit (key=6a5fb1ef395d); skipping.\n")
     assert shown.lines == ["sandbox_world: done before, in 6.5 s, raw_prompts 10"]
     assert shown.done == []
+
+
+def test_what_another_run_did_is_told_with_its_figures() -> None:
+    shown = Shown()
+    done = Remembered("sft", "r-1", 17.04, {"loss": 5.28812, "seen": 3.0, "validation_loss": 5.6})
+    shown.view.remembered = {"6a5fb1ef395d": done}.get
+    with shown.view as view:
+        view.write("x - INFO - Task sft cache hit (key=6a5fb1ef395d); skipping.\n")
+        view.write("x - INFO - Task ppo cache hit (key=000000000000); skipping.\n")
+    assert shown.lines == [
+        "sft: done before, in 17.0 s, loss 5.288  validation_loss 5.6",
+        "ppo: done before, in 0.0 s",
+    ]
 
 
 def test_a_step_that_was_killed_is_named_as_the_cause() -> None:
