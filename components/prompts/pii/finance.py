@@ -27,7 +27,6 @@ _CARD_WORDS = ("card", "visa", "master", "amex", "credit", "debit", "payment", "
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BITCOIN = re.compile(rf"(?<![A-Za-z0-9])[13][{_BASE58}]{{25,34}}(?![A-Za-z0-9])")
-_BITCOIN_SHAPE = re.compile(rf"\d(?<=[13])[{_BASE58}]{{25}}")
 _BECH32 = re.compile(r"(?<![A-Za-z0-9])bc1[ac-hj-np-z02-9]{8,87}(?![A-Za-z0-9])", re.IGNORECASE)
 _ETHEREUM = re.compile(r"(?<![A-Za-z0-9])0x[0-9a-fA-F]{40}(?![A-Za-z0-9])")
 
@@ -64,8 +63,8 @@ def card(config: PiiConfig) -> Entity:
         return Canary(value, value)
 
     rules = (
-        Rule("card.plain", _CARD_PLAIN, shape=DIGITS, check=check),
-        Rule("card.grouped", _CARD_GROUPED, shape=DIGITS, check=check),
+        Rule("card.plain", _CARD_PLAIN, gate=DIGITS, check=check),
+        Rule("card.grouped", _CARD_GROUPED, gate=DIGITS, check=check),
     )
     return Entity("CARD", rules, "drop", True, canary)
 
@@ -95,7 +94,7 @@ def iban(config: PiiConfig) -> Entity:
         return Canary(f"{value} please", value)
 
     return Entity(
-        "IBAN", (Rule("iban.account", _IBAN, shape=DIGITS, check=check),), "drop", True, canary
+        "IBAN", (Rule("iban.account", _IBAN, gate=DIGITS, check=check),), "drop", True, canary
     )
 
 
@@ -118,21 +117,18 @@ def crypto(config: PiiConfig) -> Entity:
         Rule(
             "crypto.bitcoin",
             _BITCOIN,
-            shape=_BITCOIN_SHAPE,
             check=check,
             gate=rf"[13][{_BASE58}]{{25}}",
         ),
         Rule(
             "crypto.bech32",
             _BECH32,
-            needles=("bc1",),
             check=check,
             gate="(?i:bc1[ac-hj-np-z02-9]{8})",
         ),
         Rule(
             "crypto.ethereum",
             _ETHEREUM,
-            needles=("0x",),
             gate="(?i:0x)[0-9a-fA-F]{40}",
         ),
     )

@@ -1,64 +1,55 @@
-"""One look at a batch of texts: which of them may hold a value at all.
+"""Where in a text a rule could apply at all: one linear look for the gates of all rules at once.
 
-Most prompts hold nothing that any rule could match. The gates of all rules make up one expression,
-which RE2 (within Arrow) runs over the whole batch in one linear pass, some fifty times as fast as
-looking at each text by itself. Only texts that pass are looked at by the rules.
+Most prompts hold nothing that any rule could match. RE2 runs the gates of all rules in one pass, in
+time linear in the text whatever the text is, some ten times as fast as ``re`` would look for any
+one of them. Rules then look only at the surroundings of what their gate has found.
 """
 
-import functools
+import re
 from collections.abc import Sequence
+from typing import Any, Self
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from components.prompts.pii.entity import Span
 
-from components.prompts.pii.entity import Rule
-from components.prompts.pii.plain import folds_oddly, odd_characters, plain
+#: Characters beside a gate's match that its rule may need to see; then on to the end of the word.
+_MARGIN = 200
+_SPACE = re.compile(r"\s")
 
 
 class Gate:
-    """Tells texts that may hold a value of some rules from those that cannot."""
+    """The gates of some rules: expressions in the syntax that ``re`` and RE2 share."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._expression = "|".join(dict.fromkeys(rule.gate for rule in rules))
+    def __init__(self, expressions: Sequence[str]) -> None:
+        # RE2's set bounds its memory by forgetting states, and stays linear.
+        import re2
 
-    def suspects(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text may hold a value. False only where no rule can hit."""
-        if not self._expression or not texts:
-            return [False] * len(texts)
-        seen, certain = list(texts), []
-        try:
-            array = pa.array(seen, pa.large_string())
-        except UnicodeEncodeError:  # lone surrogates, which Arrow cannot hold
-            certain = [row for row, text in enumerate(seen) if not _encodable(text)]
-            for row in certain:
-                seen[row] = ""
-            array = pa.array(seen, pa.large_string())
-        odd = _rows(pc.match_substring_regex(array, _odd()))
-        if odd:
-            for row in odd:
-                if folds_oddly(seen[row]):
-                    certain.append(row)
-                seen[row] = plain(seen[row])[0]
-            array = pa.array(seen, pa.large_string())
-        suspects: list[bool] = pc.match_substring_regex(array, self._expression).to_pylist()
-        for row in certain:
-            suspects[row] = True
-        return suspects
+        self._expressions = tuple(expressions)
+        self._each: list[Any] = [re2.compile(expression) for expression in expressions]
+        self._set: Any = re2.Set.SearchSet()
+        for expression in expressions:
+            self._set.Add(expression)
+        if expressions:
+            self._set.Compile()
 
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
+        """What crosses process borders is the expressions; the compiled set cannot."""
+        return type(self), (self._expressions,)
 
-@functools.cache
-def _odd() -> str:
-    return odd_characters()
+    def open(self, text: str) -> list[int]:
+        """The numbers of the expressions that are found in a text without lone surrogates."""
+        return (self._set.Match(text) or []) if self._each else []
 
-
-def _rows(mask: pa.BooleanArray) -> list[int]:
-    rows: list[int] = pc.indices_nonzero(mask).to_pylist()
-    return rows
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    def windows(self, number: int, text: str) -> list[Span]:
+        """The surroundings of all that an expression finds in a text, apart and in order."""
+        windows: list[Span] = []
+        for match in self._each[number].finditer(text):
+            start, end = max(0, match.start() - _MARGIN), min(len(text), match.end() + _MARGIN)
+            if windows and end <= windows[-1][1]:
+                continue
+            space = _SPACE.search(text, end)
+            end = space.start() if space else len(text)
+            if windows and start <= windows[-1][1]:
+                windows[-1] = (windows[-1][0], end)
+            else:
+                windows.append((start, end))
+        return windows

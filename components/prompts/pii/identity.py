@@ -28,41 +28,55 @@ _SSN_WORDS = re.compile(r"\bssn\b|social security|\bsocial\b")
 _ID_WORDS = re.compile(
     r"\bid\b|\bssn\b|\bnhs\b|\bnino\b|\bsin\b|\btfn\b|\bbsn\b|pesel|aadhaar|passport|national"
     r"|identity|identification|personal (?:number|code)|tax|insurance|\bnif\b|\bdni\b|\bcpf\b"
-    r"|citizen|security|steuer|rrn|personnummer"
+    r"|citizen|security|steuer|rrn|personnummer|\bcpr\b|\bpan\b|\bidnr\b"
 )
 
-#: Name, expression, stdnum module, needs a word nearby, canary shape (# digit, A letter).
-_NATIONAL: tuple[tuple[str, str, str, bool, str], ...] = (
-    ("es_dni", r"\d{8}-?[A-HJ-NP-TV-Z]", "es.dni", False, "########A"),
-    ("es_nie", r"[XYZ]-?\d{7}-?[A-Z]", "es.nie", False, "X#######A"),
+#: Name, expression, stdnum module, the word of a canary (none: the shape alone says enough, else
+#: words have to be nearby), and how the canary is drawn (# digit, A letter).
+_NATIONAL: tuple[tuple[str, str, str, str, str], ...] = (
+    ("es_dni", r"\d{8}-?[A-HJ-NP-TV-Z]", "es.dni", "", "########A"),
+    ("es_nie", r"[XYZ]-?\d{7}-?[A-Z]", "es.nie", "", "X#######A"),
     ("it_codice_fiscale", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", "it.codicefiscale",
-     False, "AAAAAA8#A1#A###A"),
-    ("fr_nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}", "fr.nir", False, ""),
-    ("fi_hetu", r"\d{6}[-+A]\d{3}[0-9A-Y]", "fi.hetu", False, ""),
-    ("ch_ahv", r"756\.\d{4}\.\d{4}\.\d{2}", "ch.ssn", False, "756.####.####.##"),
-    ("br_cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", "br.cpf", False, "###.###.###-##"),
-    ("in_aadhaar", r"(?!20)[2-9]\d{3} \d{4} \d{4}", "in_.aadhaar", False, "5### #### ####"),
-    ("in_pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", "in_.pan", True, ""),
-    ("mx_curp", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[0-9A-Z]\d", "mx.curp", False, ""),
-    ("cn_ric", r"[1-9]\d{16}[0-9X]", "cn.ric", False, ""),
-    ("kr_rrn", r"\d{6}-[1-8]\d{6}", "kr.rrn", False, ""),
-    ("za_idnr", r"\d{13}", "za.idnr", True, ""),
-    ("pl_pesel", r"\d{11}", "pl.pesel", True, ""),
-    ("de_idnr", r"\d{2} ?\d{3} ?\d{3} ?\d{3}", "de.idnr", True, ""),
-    ("nl_bsn", r"\d{9}", "nl.bsn", True, ""),
-    ("se_personnummer", r"(?:19|20)?\d{6}[-+]\d{4}", "se.personnummer", True, ""),
-    ("dk_cpr", r"\d{6}-\d{4}", "dk.cpr", True, ""),
-    ("be_nn", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", "be.nn", False, ""),
-    ("gb_nhs", r"\d{3}[ -]\d{3}[ -]\d{4}", "gb.nhs", True, ""),
-    ("ca_sin", r"\d{3}[ -]\d{3}[ -]\d{3}", "ca.sin", True, ""),
-    ("au_tfn", r"\d{3} \d{3} \d{3}", "au.tfn", True, ""),
+     "", "AAAAAA8#A1#A###A"),
+    ("fr_nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}", "fr.nir", "",
+     "1 8# 05 75 ### ### ##"),
+    ("fi_hetu", r"\d{6}[-+A]\d{3}[0-9A-Y]", "fi.hetu", "", "1#057#-###A"),
+    ("ch_ahv", r"756\.\d{4}\.\d{4}\.\d{2}", "ch.ssn", "", "756.####.####.##"),
+    ("br_cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", "br.cpf", "", "###.###.###-##"),
+    ("in_aadhaar", r"(?!20)[2-9]\d{3} \d{4} \d{4}", "in_.aadhaar", "", "5### #### ####"),
+    ("in_pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", "in_.pan", "PAN: ", "AAAPA5###A"),
+    ("mx_curp", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[0-9A-Z]\d", "mx.curp", "",
+     "BOXW310820HNERXN0#"),
+    ("cn_ric", r"[1-9]\d{16}[0-9X]", "cn.ric", "", "11010519801231####"),
+    ("kr_rrn", r"\d{6}-[1-8]\d{6}", "kr.rrn", "", "8#051#-1######"),
+    ("za_idnr", r"\d{13}", "za.idnr", "national id ", "8#051#####08#"),
+    ("pl_pesel", r"\d{11}", "pl.pesel", "PESEL ", "8#051######"),
+    ("de_idnr", r"\d{2} ?\d{3} ?\d{3} ?\d{3}", "de.idnr", "tax id ", "## ### ### ###"),
+    ("nl_bsn", r"\d{9}", "nl.bsn", "BSN ", "#########"),
+    ("se_personnummer", r"(?:19|20)?\d{6}[-+]\d{4}", "se.personnummer", "personnummer ",
+     "8#051#-####"),
+    ("dk_cpr", r"\d{6}-\d{4}", "dk.cpr", "CPR ", "1#058#-####"),
+    ("be_nn", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", "be.nn", "", "8#.05.1#-###.##"),
+    ("gb_nhs", r"\d{3}[ -]\d{3}[ -]\d{4}", "gb.nhs", "NHS number ", "### ### ####"),
+    ("ca_sin", r"\d{3}[ -]\d{3}[ -]\d{3}", "ca.sin", "SIN ", "###-###-###"),
+    ("au_tfn", r"\d{3} \d{3} \d{3}", "au.tfn", "TFN ", "### ### ###"),
 )  # fmt: skip
 _NINO = re.compile(
     r"(?<![\w-])(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2}"
     r" ?[A-D](?![\w-])"
 )
+#: Numbers of documents that have no checksum, where they are said to be one.
+_DOCUMENT_WORDS = (
+    r"(?:driver'?s?'?|driving)[ -]licen[cs]e|passport|identity card|id card|national id"
+)
+_DOCUMENT = re.compile(
+    rf"(?<![a-z])(?:{_DOCUMENT_WORDS})(?: (?:number|no\.?|nr\.?|#))?(?: is|:| =|=) {{0,2}}#?"
+    r"(?P<value>[A-Z]{0,3}\d[A-Z0-9-]{4,17})(?![\w-])",
+    re.IGNORECASE,
+)
+_DOCUMENT_GATE = rf"(?i:{_DOCUMENT_WORDS})[^0-9]*[0-9]"
 #: What ids that mix letters in have instead of seven digits.
-_MIXED = re.compile(
+_MIXED = (
     r"\d\d(?:[A-Z]\d\d[A-Z]\d{3}[A-Z]|\d{4}[HM][A-Z]{5}|\d\d[A-Z]\b|\d{5}|\d{4}[-+A]\d{3}"
     r"| ?\d\d ?\d\d ?[A-D]\b)"
 )
@@ -88,8 +102,8 @@ def ssn(config: PiiConfig) -> Entity:
         return Canary(value, value)
 
     rules = (
-        Rule("ssn.dashes", _SSN, shape=DIGITS, check=check),
-        Rule("ssn.plain", _SSN_PLAIN, needles=("ssn", "social"), check=check, at_needle=True),
+        Rule("ssn.dashes", _SSN, gate=DIGITS, check=check),
+        Rule("ssn.plain", _SSN_PLAIN, gate=DIGITS, check=check),
     )
     return Entity("SSN", rules, "drop", True, canary)
 
@@ -98,22 +112,29 @@ def national_id(config: PiiConfig) -> Entity:
     """Ids of citizens, tax payers and patients of other countries."""
 
     def canary(rng: random.Random) -> Canary:
-        module, shape = rng.choice([(row[2], row[4]) for row in _NATIONAL if row[4]])
+        _, _, module, word, form = rng.choice(_NATIONAL)
         standard = importlib.import_module(f"stdnum.{module}")
-        value = drawn_until(lambda: _filled(shape, rng), standard.is_valid)
-        return Canary(value, value)
+        value = drawn_until(lambda: _filled(form, rng), standard.is_valid)
+        return Canary(f"{word}{value}", value)
 
     rules = tuple(
         Rule(
             f"national_id.{name}",
             re.compile(rf"(?<![\w.,+-]){pattern}(?![\w-]|[.,]\d)"),
-            shape=_MIXED if re.search("[A-Z]", pattern) else DIGITS,
-            check=_checked(module, needs_word),
+            gate=_MIXED if re.search("[A-Z]", pattern) else DIGITS,
+            check=_checked(module, bool(word)),
         )
-        for name, pattern, module, needs_word, _ in _NATIONAL
+        for name, pattern, module, word, _ in _NATIONAL
     )
-    nino = Rule("national_id.gb_nino", _NINO, shape=_MIXED)
-    return Entity("NATIONAL_ID", (*rules, nino), "drop", True, canary)
+    others = (
+        Rule("national_id.gb_nino", _NINO, gate=_MIXED),
+        Rule("national_id.document", _DOCUMENT, gate=_DOCUMENT_GATE, check=_has_digits),
+    )
+    return Entity("NATIONAL_ID", (*rules, *others), "drop", True, canary)
+
+
+def _has_digits(match: re.Match[str]) -> Span | None:
+    return match.span("value") if sum(map(str.isdigit, match["value"])) >= 5 else None
 
 
 def _checked(module: str, needs_word: bool) -> Check:

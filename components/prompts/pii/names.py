@@ -70,7 +70,7 @@ def _loaded(model: str) -> Any:
             "'instructflow[ner]'"
         ) from None
     try:
-        return spacy.load(model, exclude=["parser", "lemmatizer"])
+        return spacy.load(model, exclude=["tagger", "parser", "attribute_ruler", "lemmatizer"])
     except OSError:
         raise UserError(
             f"prompts.pii.ner_model: got {model!r}; expected an installed spaCy model or the "

@@ -8,14 +8,14 @@ from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, before, letters
 
 _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d|/\d)")
-_IPV4_SHAPE = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
+_IPV4_GATE = r"\d\.\d{1,3}\.\d{1,3}\.\d"
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
-_IPV6_SHAPE = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]")
+_IPV6_GATE = r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]"
 _MAC = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
 )
-_COLONS = re.compile(r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:")
-_DASHES = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
+_COLONS = r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:"
+_DASHES = r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
 _URL = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://[^\s<>\"'`]++")
 _URL_SECRET = re.compile(
     r"[?&#;](?:[\w.-]{0,30}(?:token|api_?key|apikey|secret|passw(?:or)?d|signature|session(?:_?id)?)"
@@ -45,7 +45,7 @@ def url(config: PiiConfig) -> Entity:
         return Canary(value, value)
 
     # Both kinds hold an = or a password between : and @.
-    rule = Rule("url.credentials", _URL, needles=("://",), check=check, gate=r"://\S*[=@]")
+    rule = Rule("url.credentials", _URL, check=check, gate=r"://\S*[=@]")
     return Entity("URL", (rule,), "redact", True, canary)
 
 
@@ -75,8 +75,8 @@ def ip(config: PiiConfig) -> Entity:
         return Canary(value, value)
 
     rules = (
-        Rule("ip.v4", _IPV4, shape=_IPV4_SHAPE, check=check),
-        Rule("ip.v6", _IPV6, shape=_IPV6_SHAPE, check=check),
+        Rule("ip.v4", _IPV4, gate=_IPV4_GATE, check=check),
+        Rule("ip.v6", _IPV6, gate=_IPV6_GATE, check=check),
     )
     return Entity("IP", rules, "redact", True, canary)
 
@@ -92,8 +92,8 @@ def mac(config: PiiConfig) -> Entity:
         return Canary(value, value)
 
     rules = (
-        Rule("mac.colons", _MAC, shape=_COLONS, check=check),
-        Rule("mac.dashes", _MAC, shape=_DASHES, check=check),
+        Rule("mac.colons", _MAC, gate=_COLONS, check=check),
+        Rule("mac.dashes", _MAC, gate=_DASHES, check=check),
     )
     return Entity("MAC", rules, "redact", True, canary)
 

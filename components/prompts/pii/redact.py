@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import or_
 
 from components.core.records import Message, Redaction
 from components.prompts.config import Action
@@ -58,6 +57,7 @@ class Redactor:
         run_key: bytes,
     ) -> None:
         kept = [entity for entity in entities if policy[entity.name] == "keep"]
+        self._keeps = bool(kept)
         self._keepers = Detector(kept)
         self._detector = Detector([entity for entity in entities if entity not in kept])
         #: Both entities of a model share it: it reads each text once.
@@ -66,34 +66,12 @@ class Redactor:
         self._max_hits = max_hits
         self._run_key = run_key
 
-    def treat_all(self, batch: Sequence[tuple[Message, ...]]) -> list[Treated]:
-        """Treat many conversations: what ``treat`` gives for each, several times as fast.
-
-        One linear look at the whole batch tells which of them need treatment.
-        """
-        if self._models:
-            return [self.treat(messages) for messages in batch]
-        texts = [message.content for messages in batch for message in messages]
-        suspects = self._detector.suspects(texts)
-        if self._keepers.rules:
-            suspects = list(map(or_, suspects, self._keepers.suspects(texts)))
-        treated, at = [], 0
-        for messages in batch:
-            end = at + len(messages)
-            clean = True not in suspects[at:end]
-            treated.append(Treated(messages, (), (), "") if clean else self.treat(messages))
-            at = end
-        return treated
-
     def treat(self, messages: tuple[Message, ...]) -> Treated:
         """Treat one conversation. The result holds no value that the detectors find."""
         case = _Case(messages, self._policy, self._run_key)
-        if self._keepers.rules:
+        if self._keeps:
             for message in messages:
-                case.findings += [
-                    Finding(hit.entity, hit.rule, "keep")
-                    for hit in self._keepers.find(message.content)
-                ]
+                case.note(self._keepers.find(message.content))
         dropped = self._by_rules(case)
         if self._models and not dropped:
             self._by_names(case)

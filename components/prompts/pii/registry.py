@@ -6,10 +6,20 @@ expressions, its check, its canary) and its place in that file's ``ENTITIES``.
 
 from components.core.config import ConfigError
 from components.prompts.config import Action, PiiConfig
-from components.prompts.pii import contact, context, finance, identity, names, network, secret
+from components.prompts.pii import (
+    address,
+    context,
+    email_address,
+    finance,
+    identity,
+    names,
+    network,
+    phone,
+    secret,
+)
 from components.prompts.pii.entity import Entity
 
-_FILES = (contact, context, finance, identity, names, network, secret)
+_FILES = (address, context, email_address, finance, identity, names, network, phone, secret)
 
 
 def entities(config: PiiConfig) -> tuple[Entity, ...]:

@@ -1,4 +1,7 @@
-"""Secrets: keys of cloud services, tokens, private keys, passwords in context."""
+"""Secrets: keys of cloud services, tokens, private keys, passwords in context.
+
+A prefixed key is a line in ``_PREFIXED``.
+"""
 
 import math
 import random
@@ -8,43 +11,56 @@ from collections import Counter
 from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, letters
 
-_WORD = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_WORD = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_UPPER, _HEX = _WORD[:36], "0123456789abcdef"
 _EDGE = r"(?<![A-Za-z0-9_])"
 
-#: Name, needles (split at |), expression, how a canary looks ({n} is n random characters).
-_PREFIXED: tuple[tuple[str, str, str, str], ...] = (
-    ("aws", "AKIA", r"AKIA[0-9A-Z]{16}", "AKIA{16}"),
-    ("aws_session", "ASIA", r"ASIA[0-9A-Z]{16}", "ASIA{16}"),
-    ("github", "ghp_|gho_|ghu_|ghs_|ghr_", r"gh[pousr]_[A-Za-z0-9]{30,255}", "ghp_{36}"),
-    ("github_fine", "github_pat_", r"github_pat_\w{22,255}", "github_pat_{40}"),
-    ("gitlab", "glpat-", r"glpat-[\w-]{20,64}", "glpat-{20}"),
-    ("slack", "xox", r"xox[abeprs]-[A-Za-z0-9-]{10,250}", "xoxb-{24}"),
-    ("google", "AIza", r"AIza[\w-]{35}", "AIza{35}"),
-    ("openai", "sk-", r"sk-[A-Za-z0-9][\w-]{18,250}", "sk-{40}"),
-    ("stripe", "k_", r"[spr]k_(?:live|test)_[A-Za-z0-9]{10,250}", "sk_live_{24}"),
-    ("hugging_face", "hf_", r"hf_[A-Za-z0-9]{30,64}", "hf_{34}"),
-    ("npm", "npm_", r"npm_[A-Za-z0-9]{36}", "npm_{36}"),
-    ("pypi", "pypi-", r"pypi-[\w-]{50,250}", "pypi-{60}"),
-    ("sendgrid", "SG.", r"SG\.[\w-]{20,24}\.[\w-]{39,50}", "SG.{22}.{43}"),
-    ("databricks", "dapi", r"dapi[0-9a-f]{32}", ""),
-    ("digitalocean", "_v1_", r"do[opr]_v1_[0-9a-f]{64}", ""),
-    (
-        "jwt",
-        "eyJ",
-        r"(?<!-)eyJ[\w-]{8,2000}+\.eyJ[\w-]{8,4000}+\.[\w-]{0,2000}+",
-        "eyJ{20}.eyJ{40}.{43}",
-    ),
-)
+#: Name, the prefix, what follows it, its alphabet and how many in a canary
+#: (a point in the lengths is one in the key). From the services' own documentation.
+_PREFIXED: tuple[tuple[str, str, str, str, str], ...] = (
+    ("aws", r"A(?:K|S)IA", r"[0-9A-Z]{16}", _UPPER, "AKIA 16"),
+    ("github", r"gh[pousr]_", r"[A-Za-z0-9]{30,255}", _WORD, "ghp_ 36"),
+    ("github_fine", r"github_pat_", r"\w{22,255}", _WORD, "github_pat_ 60"),
+    ("gitlab", r"glpat-", r"[\w-]{20,64}", _WORD, "glpat- 20"),
+    ("slack", r"xox[abeprs]-", r"[A-Za-z0-9-]{10,250}", _WORD, "xoxb- 24"),
+    ("slack_hook", r"hooks\.slack\.com/services/",
+     r"T\w{6,12}/B\w{6,12}/\w{18,30}", _UPPER, "hooks.slack.com/services/T 8/B 8/ 24"),
+    ("google", r"AIza", r"[\w-]{35}", _WORD, "AIza 35"),
+    ("google_oauth", r"GOCSPX-", r"[\w-]{28}", _WORD, "GOCSPX- 28"),
+    ("openai", r"sk-[A-Za-z0-9]", r"[\w-]{18,250}", _WORD, "sk-p 40"),
+    ("groq", r"gsk_", r"[A-Za-z0-9]{40,64}", _WORD, "gsk_ 52"),
+    ("stripe", r"[spr]k_(?:live|test)_", r"[A-Za-z0-9]{10,250}", _WORD, "sk_live_ 24"),
+    ("hugging_face", r"hf_", r"[A-Za-z0-9]{30,64}", _WORD, "hf_ 34"),
+    ("npm", r"npm_", r"[A-Za-z0-9]{36}", _WORD, "npm_ 36"),
+    ("pypi", r"pypi-", r"[\w-]{50,250}", _WORD, "pypi- 60"),
+    ("sendgrid", r"SG\.", r"[\w-]{20,24}\.[\w-]{39,50}", _WORD, "SG. 22. 43"),
+    ("databricks", r"dapi", r"[0-9a-f]{32}", _HEX, "dapi 32"),
+    ("digitalocean", r"do[opr]_v1_", r"[0-9a-f]{64}", _HEX, "dop_v1_ 64"),
+    ("shopify", r"shp(?:at|ca|pa|ss)_", r"[0-9a-fA-F]{32}", _HEX, "shpat_ 32"),
+    ("docker", r"dckr_pat_", r"[\w-]{24,40}", _WORD, "dckr_pat_ 27"),
+    ("vault", r"hvs\.", r"[\w-]{24,200}", _WORD, "hvs. 28"),
+    ("telegram", r"\d{8,10}:AA", r"[\w-]{33}", _WORD, "7123456789:AA 33"),
+    ("jwt", r"(?<!-)eyJ", r"[\w-]{8,2000}+\.eyJ[\w-]{8,4000}+\.[\w-]{0,2000}+",
+     _WORD, "eyJ 20.eyJ 40. 43"),
+)  # fmt: skip
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_SECRET_WORD = (
+    r"(?:api[_ -]?key|(?:access|account|secret|private|encryption)[_ -]?key(?:[_ -]?id)?"
+    r"|client[_ -]?secret|secret|(?:auth|access|api|refresh)[_ -]?token|bearer|token"
+    r"|password|passwd|passphrase|passcode|pwd)"
+)
+_SPACE = r"[ \t\r\n]{0,3}"
 _ASSIGNED = re.compile(
-    r"(?<![a-z0-9])(?:api[_ -]?key|access[_ -]?key|secret[_ -]?key|client[_ -]?secret|secret"
-    r"|auth[_ -]?token|access[_ -]?token|bearer|token|password|passwd|passphrase|pwd)"
-    r"[\"']?(?:\s{0,3}(?:=>|:=|=|:)\s{0,3}| is:? |[ \t](?=[\w-]{16}))[\"'`]?"
-    r"(?P<value>[^\s\"'`,;<>()\[\]{}]{8,}+)",
+    rf"(?<![a-z0-9]){_SECRET_WORD}[\"']?(?:{_SPACE}(?:=>|:=|=|:){_SPACE}| (?:is|was|to):? "
+    r"|[ \t](?=[\w-]{16}))[\"'`]?(?P<value>[^\s\"'`,;<>()\[\]{}]{8,}+)",
     re.IGNORECASE,
 )
-_ASSIGNED_NEEDLES = ("key", "secret", "token", "passw", "passphrase", "pwd", "bearer")
+#: RE2 knows no look-ahead, and its classes are ASCII's: this is wider than ``_ASSIGNED``.
+_ASSIGNED_GATE = (
+    rf"(?i:{_SECRET_WORD}[\"']?(?:{_SPACE}(?:=>|:=|=|:){_SPACE}| (?:is|was|to):? |[ \t])"
+    r"[\"'`]?\S{8})"
+)
 
 
 def secret(config: PiiConfig) -> Entity:
@@ -52,21 +68,18 @@ def secret(config: PiiConfig) -> Entity:
     rules = [
         Rule(
             f"secret.{name}",
-            re.compile(f"{_EDGE}{pattern}(?![A-Za-z0-9])"),
-            needles=tuple(needles.split("|")),
+            re.compile(f"{_EDGE}{prefix}{rest}(?![A-Za-z0-9])", re.ASCII),
+            gate=f"(?:^|[^A-Za-z0-9_]){prefix.replace('(?<!-)', '')}[A-Za-z0-9_-]{{6}}",
         )
-        for name, needles, pattern, _ in _PREFIXED
+        for name, prefix, rest, _, _ in _PREFIXED
     ]
-    rules.append(
-        Rule("secret.private_key", _PRIVATE_KEY, needles=("private key",), check=_to_the_end)
-    )
+    rules.append(Rule("secret.private_key", _PRIVATE_KEY, gate="PRIVATE KEY", check=_to_the_end))
     rules.append(
         Rule(
             "secret.assigned",
             _ASSIGNED,
-            needles=_ASSIGNED_NEEDLES,
             check=_looks_random,
-            at_needle=True,
+            gate=_ASSIGNED_GATE,
         )
     )
     return Entity("SECRET", tuple(rules), "drop", True, _canary)
@@ -100,15 +113,13 @@ def _looks_random(match: re.Match[str]) -> Span | None:
 
 
 def _canary(rng: random.Random) -> Canary:
-    forms = [form for *_, form in _PREFIXED if form]
-    kind = rng.randrange(len(forms) + 1)
-    if kind == len(forms):
+    kind = rng.randrange(len(_PREFIXED) + 1)
+    if kind == len(_PREFIXED):
         body = "\n".join(letters(rng, 64, _WORD + "+/") for _ in range(3))
-        lines = ("-----BEGIN RSA PRIVATE KEY-----", body, "-----END RSA PRIVATE KEY-----")
-        value = "\n".join(lines)
+        value = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
         return Canary(value, value)
-    upper = _WORD[:36] if forms[kind].startswith(("AKIA", "ASIA")) else _WORD
-    value = re.sub(r"\{(\d+)\}", lambda m: letters(rng, int(m[1]), upper), forms[kind])
+    *_, alphabet, form = _PREFIXED[kind]
+    value = re.sub(r" (\d+)", lambda match: letters(rng, int(match[1]), alphabet), form)
     return Canary(value, value)
 
 

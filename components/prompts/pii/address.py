@@ -1,0 +1,120 @@
+"""Postal addresses: a street and a house number, where words or a postal code make it personal."""
+
+import random
+import re
+
+from components.prompts.config import PiiConfig
+from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, before
+
+_STREET = (
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Way|Place|Pl|Terrace"
+    r"|Square|Sq|Highway|Hwy|Parkway|Pkwy|Circle|Cir|Close|Crescent|Trail)"
+)
+_UNIT = r"(?:Apt|Apartment|Suite|Unit|Ste|#)\.? ?\w{1,6}"
+_ZIP = r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})"
+_ADDRESS = re.compile(
+    r"(?<![\w.,$-])(?:\d{1,4} )?\d{1,5}[A-Za-z]?(?: [NSEW]\.?)?"
+    r"(?: (?:[A-Z][\w'-]{1,20}|\d{1,3}(?:st|nd|rd|th)))"
+    rf"{{1,4}}? {_STREET}\b\.?(?:,?\s(?:{_UNIT}))?"
+    r"(?:,?\s[A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20}){0,2}){0,2}(?:,? [A-Z]{2})?"
+    rf"(?P<zip>,?\s{_ZIP})?(?!\w)"
+)
+_ADDRESS_WORDS = re.compile(
+    r"address|\bliv(?:e|es|ing)\b|resid|\bship|deliver|\bmail\b|\bhome\b|located|mov(?:e|ed|ing) to"
+    r"|\bsen[dt]\b.{0,20}\bto\b|\bmeet\b|\bpick (?:me|us) up"
+)
+#: A capitalised word, a number or a particle of a street's name. Never ambiguous: separators part
+#: them.
+_TOKEN = (
+    r"(?:(?![a-z])[^\W\d_][\w'./-]{0,30}|\d{1,6}[A-Za-z]?(?!\w)"
+    r"|(?:de|des|du|del|della|di|da|do|dos|das|la|le|van|der|den|af|of|al|nan|u\.)(?!\w))"
+)
+#: What an address in any language's form follows, as far as its words and numbers go.
+_INTRO = (
+    r"(?:address(?:es)?(?: (?:is|to|was|with|are|to the same))(?: now)?|address(?:es)?(?=:)"
+    r"|liv(?:e|es|ed|ing) (?:at|in|on)|resid(?:e|es|ing) (?:at|in)"
+    r"|(?:ship|send|sent|deliver|mail|taxi|return|return it)(?:ed)?(?: (?:it|this|them|one))? to"
+    r"|meet(?: (?:me|you|us))? at|office is at|office is located at|offices are located at)"
+)
+#: An address goes on in the next line if a postal code is near.
+_GAP = r"(?:[ ,]{1,6}|,?\n[ ,>]{0,6}(?=[^:.!?\d]{0,60}(?:Apt|Suite|Unit|\d{5})))"
+_SAID = re.compile(
+    rf"(?<![A-Za-z])(?i:{_INTRO})[:,]?[ \n]{{1,6}}"
+    rf"(?P<value>{_TOKEN}(?:{_GAP}{_TOKEN}){{1,15}})"
+)
+_SAID_GATE = rf"(?i:{_INTRO.replace('(?=:)', ':')})[:,]?[ \n][^0-9]*[0-9]"
+_HOUSE_NUMBER = re.compile(r"(?<!\w)\d{1,5}[A-Za-z]?(?!\w)")
+_YEAR = re.compile(r"(?:1[6-9]|20)\d\d$")
+_TIME = re.compile(r"\d{1,2}(?: ?[AaPp]\.?[Mm]\b| o'clock)")
+#: A street and house number, a flat on its own line, and what is under it.
+_BLOCK = re.compile(
+    r"(?<![\w.])\d{1,5}[A-Za-z]? [^\n]{2,60}\n[>? ]{0,5}(?:Apt\.?|Suite|Unit|Flat) \d{1,5}(?!\w)"
+    r"(?:\n{1,2}[>? ,]{0,5}[^\n]{2,40}){0,3}?(?:\n{1,2}[>? ,]{0,5}[^\n\d]{0,40}\d{4,6}(?!\w))?"
+)
+_MILITARY = re.compile(
+    r"(?<!\w)(?:(?:PSC|Unit|CMR) \d{1,5},? Box \d{1,5}|US(?:S|NS|NV|CGC) [\w'-]{2,30})"
+    r",?\s{1,3}[AFD]PO,? A[AEP] \d{5}(?!\w)"
+)
+_POSTCODE = re.compile(
+    r"(?<![a-z])(?:zip|zip ?code|post(?:al)? ?code)(?: is|:) {0,2}"
+    r"(?P<value>\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def address(config: PiiConfig) -> Entity:
+    """Postal addresses: with a street and a postal code, or said to be one."""
+
+    def street(match: re.Match[str]) -> Span | None:
+        if match["zip"] or _ADDRESS_WORDS.search(before(match, 60)):
+            return match.span()
+        return None
+
+    def said(match: re.Match[str]) -> Span | None:
+        value = match["value"].rstrip(" ,\n.")
+        numbers = _HOUSE_NUMBER.findall(value)
+        if not numbers or _TIME.match(value) or all(map(_YEAR.match, numbers)):
+            return None
+        # "in 3 Weeks" has one word; a street and its town, or a street's name, have more.
+        if len(value) < 10 or not any(character.isalpha() for character in value):
+            return None
+        return match.start("value"), match.start("value") + len(value)
+
+    def canary(rng: random.Random) -> Canary:
+        street = rng.choice(("Maple Street", "Old Mill Road", "Lincoln Ave"))
+        value = f"{rng.randrange(1, 9999)} {street}, Springfield, IL {rng.randrange(10000, 99999)}"
+        return Canary(f"I live at {value}", value)
+
+    rules = (
+        Rule(
+            "address.street",
+            _ADDRESS,
+            check=street,
+            gate=rf"\d[A-Za-z]? [A-Z\d][^\n]* {_STREET}\b",
+        ),
+        Rule(
+            "address.said",
+            _SAID,
+            check=said,
+            gate=_SAID_GATE,
+        ),
+        Rule(
+            "address.block",
+            _BLOCK,
+            gate=r"\n[>? ]{0,5}(?:Apt\.?|Suite|Unit|Flat) \d",
+        ),
+        Rule(
+            "address.military",
+            _MILITARY,
+            gate="[AFD]PO,? A[AEP] ",
+        ),
+        Rule(
+            "address.postcode",
+            _POSTCODE,
+            gate=r"(?i:zip|zip ?code|post(?:al)? ?code)(?: is|:) {0,2}[A-Za-z0-9]",
+        ),
+    )
+    return Entity("ADDRESS", rules, "redact", False, canary)
+
+
+ENTITIES = (Listed(130, address),)

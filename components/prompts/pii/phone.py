@@ -1,0 +1,148 @@
+"""Phone numbers.
+
+libphonenumber knows which numbers exist; words nearby tell a number from an amount. Three grades of
+evidence: a shape that only phone numbers have (a country code; North American grouping; a trunk
+zero and groups), a word about phoning within some forty characters, and such a word right beside
+the number ("Phone: ...", "... fax"). The weaker the shape, the more the words have to say.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+
+from components.prompts.config import PiiConfig
+from components.prompts.pii.entity import (
+    DIGITS,
+    Canary,
+    Entity,
+    Listed,
+    Rule,
+    Span,
+    after,
+    before,
+    digits,
+)
+
+_PHONE = re.compile(
+    r"(?<![\w./+=#$€£%-])(?<!\d,)(?:\+ ?)?\(?\d[\d().\-/ ]{5,24}\d(?: {0,2}(?:x|ext\.?) ?\d{1,6})?"
+    r"(?![\w%]|[.,:/-]\d)",
+    re.IGNORECASE,
+)
+_WORD = (
+    r"phone|\btel\b|telefon|\bcall|mobile|\bcell|\bfax|whatsapp|\bsms\b|\btext (?:me|us)|contact"
+    r"|\breach|\bring\b|\bdial|handy|my number|\bportable\b|t[ée]l|answering at|\bhotline"
+)
+_NEARBY = re.compile(_WORD)
+_BEFORE = re.compile(
+    rf"(?:{_WORD})(?:[ -](?:me|us|him|her|them|number|no|nr|home|up))?\.?"
+    r"(?: (?:is|at|on|under|to|via|in))?[\"']?[ \t\n:=.(#-]{0,6}$"
+)
+_AFTER = re.compile(r"[ \t,(-]{0,3}(?:office|fax|mobile|cell|home|work|desk|direct)\b")
+_EXTENSION = re.compile(r" {0,2}(?:x|ext\.?) ?\d{1,6}$", re.IGNORECASE)
+_NANP = re.compile(r"(?:(?:\+?1|001)[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}$")
+_NANP_SPACED = re.compile(r"(?:(?:\+?1|001)[-. ])?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}$")
+_DATE = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}$|\d{1,2} \d{1,2} \d{4}$|\d{4} \d{1,2} \d{1,2}$"
+    r"|\d{4} ?- ?\d{4}$|\d{4}-\d\d-\d\d[ T]"
+)
+_DECIMAL = re.compile(r"\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
+#: What else numbers are called. Where such a word stands right before one, it is no phone number.
+_OTHER = re.compile(
+    r"(?:\border|invoice|tracking|serial|\bpart|\bitem|\bsku|isbn|issn|\bref(?:erence)?|ticket|\bid"
+    r"|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc)"
+    r"(?:[ -](?:id|number|no|nr|code))?\.?(?: is)?[ :#=]{0,3}$"
+)
+
+
+def phone(config: PiiConfig) -> Entity:
+    """Phone numbers that libphonenumber holds for valid: with a country code anywhere, in national
+    format in ``regions``. Bare digits need a word such as "call" nearby."""
+    regions = config.regions
+
+    def check(match: re.Match[str]) -> Span | None:
+        if _OTHER.search(before(match, 24)):
+            return None
+        beside = _BEFORE.search(before(match, 48)) or _AFTER.match(after(match, 12))
+        nearby = bool(beside or _NEARBY.search(before(match, 40)))
+        if _is_phone(match.group(), regions, nearby):
+            return match.span()
+        # Two numbers in a row, or a number and another one's first digits. The home region first:
+        # another one's longer numbers would swallow the next number.
+        for tried in (regions[:1], regions[1:]):
+            for start, end in _parts(match):
+                if _is_phone(match.string[start:end], tried if nearby else (), nearby):
+                    return start, end
+        return match.span() if beside and _is_possible(match.group(), regions) else None
+
+    def canary(rng: random.Random) -> Canary:
+        number = f"{rng.randrange(200, 989)}-{rng.randrange(10):04d}"
+        value = rng.choice(
+            (
+                f"+1 212 {number}",
+                f"(415) {number}",
+                f"+44 20 7946 {digits(rng, 4)}",
+                f"+49 30 {rng.randrange(2, 9)}{digits(rng, 6)}",
+            )
+        )
+        return Canary(f"call me at {value}", value)
+
+    rule = Rule("phone.number", _PHONE, gate=DIGITS, check=check)
+    return Entity("PHONE", (rule,), "redact", False, canary)
+
+
+def _parts(match: re.Match[str]) -> Iterator[Span]:
+    """Runs of a match's space-separated groups, longest first."""
+    text = match.group()
+    starts = [match.start(), *(match.start() + i + 1 for i, c in enumerate(text) if c == " ")]
+    if 2 <= len(starts) <= 6:
+        ends = [*(start - 1 for start in starts[1:]), match.end()]
+        for size in range(len(starts) - 1, 0, -1):
+            for first in range(len(starts) - size + 1):
+                yield starts[first], ends[first + size - 1]
+
+
+def _shaped(text: str) -> str:
+    """The number without its extension, or "" if it cannot be one."""
+    text = _EXTENSION.sub("", text)
+    count = sum(map(str.isdigit, text))
+    if not 7 <= count <= 18 or _DATE.match(text) or _DECIMAL.match(text):
+        return ""
+    return text if text.count("(") == text.count(")") else ""
+
+
+def _is_phone(text: str, regions: tuple[str, ...], nearby: bool) -> bool:
+    text = _shaped(text)
+    if not text:
+        return False
+    if _NANP.match(text) or (nearby and _NANP_SPACED.match(text)):
+        return True
+    # National formats outside North America start with the trunk prefix 0.
+    grouped = len(re.split(r"[^\d]+", text.strip("()"))) > 1
+    national = nearby or (grouped and text.lstrip("(").startswith("0"))
+    tried = (None,) if text.startswith("+") else regions if national else ()
+    import phonenumbers  # takes a tenth of a second: only where a number is to be judged
+
+    for region in tried:
+        try:
+            if phonenumbers.is_valid_number(phonenumbers.parse(text, region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+def _is_possible(text: str, regions: tuple[str, ...]) -> bool:
+    """Whether a number has the right length. With words beside it, it need not be in service."""
+    import phonenumbers
+
+    text = _shaped(text)
+    for region in regions if text and not text.startswith("+") else (None,) if text else ():
+        try:
+            if phonenumbers.is_possible_number(phonenumbers.parse(text, region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+ENTITIES = (Listed(110, phone),)
