@@ -98,6 +98,34 @@ class PiiConfig(Config):
     )
 
 
+class DriftConfig(Config):
+    """How much this round may differ from the last, where the last one's audit is given."""
+
+    warn: float = Field(
+        0.1,
+        gt=0,
+        description="A population stability index from here on is reported as drift. The customary "
+        "bound of little change (Siddiqi 2006).",
+    )
+    stop: float = Field(
+        0.25,
+        gt=0,
+        description="From here on the round is not published where action is stop. The customary "
+        "bound of a change that asks for action (Siddiqi 2006).",
+    )
+    action: Literal["warn", "stop"] = Field(
+        "warn",
+        description="What drift beyond stop does: warn says so, stop ends the stage with an error "
+        "before anything is published.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _warns_before_it_stops(self) -> Self:
+        if self.warn > self.stop:
+            raise ValueError("warn must not be above stop")
+        return self
+
+
 class PromptsConfig(Config):
     """Prompt preparation: validity, length, duplicates, PII, cap per user, split by user."""
 
@@ -110,6 +138,7 @@ class PromptsConfig(Config):
     )
     dedup: DedupConfig = Field(DedupConfig(), description="Duplicate removal.")
     pii: PiiConfig = Field(PiiConfig(), description="PII recognition and treatment.")
+    drift: DriftConfig = Field(DriftConfig(), description="Comparison with the last round.")
     user_cap: int = Field(
         200, ge=1, description="Most prompts of one API user. Paper: 200 per organisation."
     )
