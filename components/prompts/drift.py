@@ -14,7 +14,7 @@ The last round is known by the profile in its audit: counts, and a sketch of key
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,29 @@ class Drift:
         """The figures that drifted, most first."""
         moved = [figure for figure in self.figures if figure.level != "stable"]
         return sorted(moved, key=lambda figure: -figure.psi)
+
+    def to_plain(self, previous: str, config: DriftConfig) -> dict[str, Any]:
+        """What the audit says. ``chance`` is null where a round has no rows."""
+        figures = [
+            {
+                "name": f.name,
+                "psi": f.psi,
+                "chance": f.chance if math.isfinite(f.chance) else None,
+                "level": f.level,
+                "before": f.before,
+                "now": f.now,
+            }
+            for f in self.figures
+        ]
+        return {
+            "previous": previous,
+            "level": self.level,
+            "warn": config.warn,
+            "stop": config.stop,
+            "action": config.action,
+            "new_users_share": self.new_users,
+            "figures": figures,
+        }
 
     def told(self) -> str:
         """What drifted, in one line: the index, and the bin that moved most."""

@@ -11,7 +11,9 @@ from data_contracts import contract as contracts
 from data_contracts import lock
 from data_contracts.contract import load, parse
 from data_contracts.errors import ContractError
+from data_contracts.fields import pii_fields
 from data_contracts.lint import lint
+from data_contracts.rules import first_broken
 
 SOUND = """
 name: prompts
@@ -36,6 +38,30 @@ examples:
 def test_shipped_contracts_have_no_fault() -> None:
     for contract in lock.existing():
         assert lint(contract) == []
+
+
+def test_only_raw_prompts_hold_what_the_outside_calls_a_person() -> None:
+    """All else that is published knows users and labelers by pseudonyms."""
+    for contract in lock.existing():
+        held = {kind for _, kind in pii_fields(contract.fields)}
+        assert ("identifier" in held) == (contract.name == "raw_prompts"), contract.id
+        assert (contract.pii == "personal") == (contract.name == "raw_prompts"), contract.id
+
+
+@pytest.mark.parametrize(
+    ("user_id", "kept"),
+    [
+        ("user-000017", True),
+        ("user-9f86d081884c7d65", True),
+        ("acme-corp", False),
+        ("ada@example.org", False),
+        ("17", False),
+    ],
+)
+def test_a_prompt_is_published_under_a_pseudonym_only(user_id: str, kept: bool) -> None:
+    prompts = load("prompts")
+    row = prompts.examples[0] | {"user_id": user_id}
+    assert (first_broken(prompts, row) is None) == kept
 
 
 @pytest.mark.parametrize("name", contracts.names())
