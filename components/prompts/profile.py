@@ -6,13 +6,12 @@ two such samples the share of users that only one round has can be told (Bar-Yos
 Counting distinct elements in a data stream; Beyer et al. 2007, on synopses for distinct values).
 """
 
+import bisect
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from components.core.config import Config
@@ -48,24 +47,24 @@ class Profile(Config):
 
 def profile(
     *,
-    tokens: npt.NDArray[np.int64],
+    tokens: Mapping[int, int],
     languages: Mapping[str, int],
     use_cases: Mapping[str, int],
     raw: int,
     duplicates: int,
-    rows_per_user: npt.NDArray[np.int64],
+    rows_per_user: Mapping[int, int],
     users: UserSketch | None,
     last: Profile | None,
 ) -> Profile:
     """The profile of a round.
 
     Args:
-        tokens: of each kept prompt (n,).
+        tokens: kept prompts by their number of tokens.
         languages: kept prompts by language.
         use_cases: kept prompts by use case.
         raw: rows that came in.
         duplicates: how many of them were dropped as duplicates.
-        rows_per_user: of each user (u,), before duplicates and caps take any.
+        rows_per_user: users by their number of rows, before duplicates and caps take any.
         users: their sketch.
         last: the profile of the round before, if there was one.
     """
@@ -80,13 +79,15 @@ def profile(
     )
 
 
-def binned(values: npt.NDArray[np.int64], edges: Sequence[int]) -> dict[str, int]:
+def binned(counts: Mapping[int, int], edges: Sequence[int]) -> dict[str, int]:
     """Counts by bin: below the first edge, from edge to edge, from the last on."""
     names = [f"<{edges[0]}"]
     names += [f"{a}-{b - 1}" for a, b in pairwise(edges)]
     names.append(f"{edges[-1]}+")
-    counts = np.bincount(np.digitize(values, edges), minlength=len(names))
-    return dict(zip(names, counts.tolist(), strict=True))
+    found = dict.fromkeys(names, 0)
+    for value, count in counts.items():
+        found[names[bisect.bisect_right(edges, value)]] += count
+    return found
 
 
 def sketch(users: Iterable[str], secret: str) -> UserSketch | None:

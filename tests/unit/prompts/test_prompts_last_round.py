@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from components.core import dataset
@@ -23,8 +22,8 @@ RAW = ["s3://b/datasets/raw_prompts/{0}#sha256={0}{0}{0}{0}".format(c * 16) for 
 
 def made(english: int, last: Profile | None = None) -> Profile:
     return profile(
-        tokens=np.full(1_000, 20), languages={"en": english, "<de>": 1_000 - english},
-        use_cases={"chat": 1_000}, raw=1_000, duplicates=0, rows_per_user=np.ones(9, np.int64),
+        tokens={20: 1_000}, languages={"en": english, "<de>": 1_000 - english},
+        use_cases={"chat": 1_000}, raw=1_000, duplicates=0, rows_per_user={1: 9},
         users=None, last=last,
     )  # fmt: skip
 
