@@ -34,8 +34,10 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     """Gather a run's figures and write ``summary.json`` and ``report.html`` into ``folder``."""
     storage = Storage.from_environment()
     root = os.environ["INSTRUCTFLOW_ROOT"]
-    found = [*work.behind(storage, root, run.report), *work.of_run(storage, root, run.id)]
-    records = list({record.work: record for record in found}.values())
+    # The nearest last, as the last one counts: the same prompts, say, may have come of an earlier
+    # run first, and with them its base model stands far back in the lineage.
+    distant = reversed(work.behind(storage, root, run.report))
+    records = [*distant, *work.of_run(storage, root, run.id)]
     with tempfile.TemporaryDirectory() as scratch:
         published = download_folder(storage, run.report, Path(scratch))
         figures = json.loads((published / "summary.json").read_text())
@@ -70,7 +72,14 @@ def mlflow_run(run: str) -> str:
 def gather(
     seed: int, run: Run, records: Sequence[work.WorkRecord], report: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The summary's figures, from work records and the report's own summary."""
+    """The summary's figures, from work records and the report's own summary.
+
+    Args:
+        seed: of the run.
+        run: what is remembered of it.
+        records: work that it did or builds on; of two with one label the later one counts.
+        report: ``summary.json`` of the published report.
+    """
     by_stage: dict[str, dict[str, float]] = {}
     for record in records:
         by_stage.setdefault(record.label, {}).update(record.figures)
@@ -78,8 +87,8 @@ def gather(
     rewards = by_stage.get("reward_model", {})
     compared = by_stage.get("human_eval_import.comparisons", {})
     judged = by_stage.get("human_eval_import.systems", {})
-    # Work of other runs that this one builds on comes first; records come newest first.
-    seconds = {r.label: r.seconds for r in reversed(records) if r.label not in run.seconds}
+    # Work of other runs that this one builds on comes first.
+    seconds = {r.label: r.seconds for r in records if r.label not in run.seconds}
     seconds |= run.seconds
     summary: dict[str, Any] = {
         "seed": seed,

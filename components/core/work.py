@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from components.core.config import Config, Scalar
-from components.core.references import lineage, open_manifest
+from components.core.references import Lineage, lineage, open_manifest
 from components.core.storage import MissingKey, Storage
 
 #: Points of a curve that are kept.
@@ -71,9 +71,10 @@ def of_run(storage: Storage, root: str, run: str) -> list[WorkRecord]:
 
 
 def behind(storage: Storage, root: str, *references: str) -> list[WorkRecord]:
-    """The records of all the work in the lineage of references, oldest last, each once."""
+    """The records of all the work in the lineage of references, nearest first, each once."""
     found: dict[str, WorkRecord] = {}
-    for node in itertools.chain(*(lineage(storage, name).walk() for name in references)):
+    step = Lineage("", None, "", tuple(lineage(storage, name) for name in references))
+    for node in step.walk():
         work = node.manifest.provenance.work if node.manifest else ""
         if work and work not in found:
             try:

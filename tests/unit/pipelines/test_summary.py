@@ -73,6 +73,12 @@ def test_figures_come_from_the_work_records(summary: dict[str, Any]) -> None:
     assert summary["seconds"]["prompts"] == 2.0
 
 
+def test_of_two_works_of_one_step_the_nearer_counts() -> None:
+    far = record("pretraining.base", {"loss": [8.0, 5.0]}, loss=5.0)
+    near = record("pretraining.base", {"loss": [8.0, 4.0]}, loss=4.0)
+    assert gather(0, Run("r", "f"), [far, near], {})["losses"]["pretraining"] == [8.0, 4.0]
+
+
 @pytest.mark.parametrize("purpose", ["comparisons", "systems"])
 def test_agreement_comes_from_whichever_labels_came_back(purpose: str) -> None:
     # A feedback run imports one round of labels, of either purpose.
