@@ -163,6 +163,9 @@ def _labeler(value: object) -> Labeler:
         email = value["email"] if isinstance(value.get("email"), str) else ""
     if isinstance(identity, bool) or not isinstance(identity, int | str) or identity == "":
         raise Refused("labeler_missing", 'completed_by: expected {"id", "email"}')
+    if isinstance(identity, str) and "@" in identity:
+        # The id is published with each label; the address is for matching groups only.
+        raise Refused("labeler_address", "completed_by: expected a number or a name as the id")
     return Labeler(_plain(identity), email)
 
 

@@ -75,6 +75,7 @@ Change = Callable[[dict[str, Any]], object]
 CHANGES: dict[str, tuple[str, Change]] = {
     "no labeler": ("labeler_missing", lambda a: a.pop("completed_by")),
     "labeler without id": ("labeler_missing", lambda a: a["completed_by"].pop("id")),
+    "labeler by address": ("labeler_address", lambda a: a.update(completed_by="ada@example.org")),
     "labeler null": ("labeler_missing", lambda a: a.update(completed_by=None)),
     "labeler true": ("labeler_missing", lambda a: a.update(completed_by=True)),
     "skipped": ("cancelled", lambda a: a.update(was_cancelled=True)),

@@ -97,6 +97,7 @@ BAD_RANKINGS: list[tuple[Any, str]] = [
     ({"ranks": [1, 2, "best"]}, "bad_ranks"),
     ({"outputs": [{"id": "a", "text": "x", "system": "s"}] * 3}, "duplicate_output"),
     ({"outputs": "x"}, "bad_outputs"),
+    ({"labeler": "ada@example.org"}, "bad_labeler"),
 ]
 
 
