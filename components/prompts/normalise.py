@@ -16,12 +16,12 @@ from components.core.records import Kind, Message
 #: Separates turns in the normal form of a conversation. No normalised text holds it.
 TURN = "\x1e"
 
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb]"
 )
 #: Scripts that write without spaces: two characters count as a word.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 #: The label that opens a line of a few-shot example: ``Q:``, ``Tweet:``, ``Input text:``.
 _LABEL = re.compile(r"^[ \t]{0,8}([^\W\d_][^\n:]{0,30}):", re.MULTILINE)
 _SHOTS = 3
@@ -32,7 +32,7 @@ def normalise(text: str) -> str:
     text = " ".join(text.split())
     # Neither controls nor format characters are printable, and the check is cheaper than a search.
     if not text.isprintable():
-        text = " ".join(_INVISIBLE.sub("", text).split())
+        text = " ".join(INVISIBLE.sub("", text).split())
     if text.isascii():
         return text.lower()
     folded = text.casefold()
@@ -41,20 +41,26 @@ def normalise(text: str) -> str:
     # Unicode's toNFKC_Casefold (definition R5), spelled out; stable under repetition.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold())
     text = unicodedata.normalize("NFKC", text.casefold())
-    return " ".join(_INVISIBLE.sub("", text).split())
+    return " ".join(INVISIBLE.sub("", text).split())
 
 
 def conversation(messages: Sequence[Message]) -> str:
     """The normal form of a whole conversation; of a single user's turn, that of its text."""
+    return joined(messages, [normalise(message.content) for message in messages])
+
+
+def joined(messages: Sequence[Message], normal: Sequence[str]) -> str:
+    """``conversation`` from the normal forms of its messages."""
     if len(messages) == 1 and messages[0].role == "user":
-        return normalise(messages[0].content)
-    return TURN.join(f"{message.role}: {normalise(message.content)}" for message in messages)
+        return normal[0]
+    turns = zip(messages, normal, strict=True)
+    return TURN.join(f"{message.role}: {text}" for message, text in turns)
 
 
 def words(text: str) -> int:
     """Words of a normalised text; in scripts without spaces two characters count as one."""
     count = text.count(" ") + bool(text)
-    return count if text.isascii() else count + len(_UNSPACED.findall(text)) // 2
+    return count if text.isascii() else count + len(UNSPACED.findall(text)) // 2
 
 
 def few_shot_query(messages: Sequence[Message], kind: Kind) -> str:

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from components.prompts.config import DedupConfig
 from components.prompts.normalise import words
-from components.prompts.signatures import Indices, ShingleSets, band_keys, estimate, signatures
+from components.prompts.signatures import Indices, ShingleSets, band_keys, estimate
+from components.prompts.signatures import signatures as _signatures
 
 #: Half width of the zone around the threshold in which an estimate is not trusted: four standard
 #: errors at 256 bins. Estimates of short texts are never trusted, whose bins borrow from another.
@@ -131,7 +132,7 @@ def _minhash_clusters(texts: Sequence[str], queries: Sequence[str], config: Dedu
     components = _Components(count)
     if count < 2:
         return components.flatten()
-    signature = signatures(texts, config.bins)
+    signature = _signatures(texts, config.bins)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=count)
     by_length = np.argsort(lengths, kind="stable")
     sets = ShingleSets(texts)
