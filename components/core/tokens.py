@@ -76,10 +76,37 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
     """Token ids of a conversation up to where the assistant's answer starts."""
-    turns = [{"role": m.role, "content": _harmless(tokenizer, m.content)} for m in messages]
-    text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    (text,) = _rendered(tokenizer, [messages])
     # Not verbose: how long a row may be is for the stages to say.
     return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def prompt_lengths(
+    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]]
+) -> list[int]:
+    """How many ids ``encode_prompt`` gives for each conversation; twice as fast, in one batch."""
+    if not conversations:
+        return []
+    texts = _rendered(tokenizer, conversations)
+    if not tokenizer.is_fast:
+        return [len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+                for text in texts]  # fmt: skip
+    backend = tokenizer.backend_tokenizer
+    # A tokenizer.json may say both, and neither is a length's business.
+    backend.no_truncation()
+    backend.no_padding()
+    return [len(row) for row in backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def _rendered(
+    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]]
+) -> list[str]:
+    """Conversations in the tokenizer's chat format, up to where the assistant's answer starts."""
+    turns = [
+        [{"role": m.role, "content": _harmless(tokenizer, m.content)} for m in messages]
+        for messages in conversations
+    ]
+    return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
 
 def encode_response(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

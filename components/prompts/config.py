@@ -1,11 +1,12 @@
 """Config of prompt preparation. Every default of the stage stands here, with where it came from."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import Field
 
 from components.core.config import Config
+from components.core.records import Source
 
 #: What happens to a recognised value. ``pseudonymise`` gives the same token all over one run.
 Action = Literal["redact", "drop", "keep", "pseudonymise"]
@@ -126,6 +127,19 @@ class DriftConfig(Config):
         return self
 
 
+class CapConfig(Config):
+    """Most prompts of one user, by where prompts come from; null: no limit."""
+
+    api: int | None = Field(200, ge=1, description="Paper: 200 per organisation.")
+    labeler: int | None = Field(
+        None, ge=1, description="No limit, as in the paper, whose 40 labelers wrote 11k prompts."
+    )
+
+    def of(self, source: Source) -> int | None:
+        """The cap of a source's users."""
+        return self.api if source == "api" else self.labeler
+
+
 class PromptsConfig(Config):
     """Prompt preparation: validity, length, duplicates, PII, cap per user, split by user."""
 
@@ -139,19 +153,23 @@ class PromptsConfig(Config):
     dedup: DedupConfig = Field(DedupConfig(), description="Duplicate removal.")
     pii: PiiConfig = Field(PiiConfig(), description="PII recognition and treatment.")
     drift: DriftConfig = Field(DriftConfig(), description="Comparison with the last round.")
-    user_cap: int = Field(
-        200, ge=1, description="Most prompts of one API user. Paper: 200 per organisation."
-    )
-    labeler_cap: int | None = Field(
-        None,
-        description="Most prompts of one labeler; null: no limit, as in the paper, whose 40 "
-        "labelers wrote 11k prompts.",
+    user_cap: CapConfig = Field(CapConfig(), description="Most prompts of one user, by source.")
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = Field(
+        (),
+        description="Prompts in other languages are dropped (ISO 639 codes; und: those of which "
+        "the language is not clear). Empty: none are, as in the paper.",
     )
     split_key: str = Field(
         "instructflow",
         min_length=1,
         description="Key of the hash that sends users to splits. Keep it over rounds: a user then "
         "never moves. Not a secret.",
+    )
+    labeler_groups: dict[str, tuple[Annotated[str, Field(min_length=1)], ...]] = Field(
+        {},
+        description="Groups of labelers whose prompts go to one split together: by name, patterns "
+        "of user ids (* and ?). A labeler in no group goes alone, as a user does. A new member "
+        "of a group that has prompts already moves to the group's split.",
     )
     validation_share: float = Field(
         0.1, ge=0, lt=1, description="Share of users whose prompts are for validation; own value."

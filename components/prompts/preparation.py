@@ -16,20 +16,22 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from components.core.config import sha256_hex
 from components.core.records import Message, Prompt, RawPrompt, Redaction, Reject, Split
 from components.prompts.audit import Located
-from components.prompts.cap import over_cap
+from components.prompts.cap import NO_CAP, draw, over_cap
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup import Comparable, exact_duplicates, near_duplicates
-from components.prompts.language import Identify
+from components.prompts.language import identify_all
 from components.prompts.length import CountTokens
 from components.prompts.normalise import conversation, few_shot_query
 from components.prompts.pii import registry
 from components.prompts.pii.canaries import Planted, Recall, plant, recall
 from components.prompts.pii.redact import Redactor, Treated
-from components.prompts.split import Pseudonyms, split_of
-from components.prompts.use_case import use_case
+from components.prompts.split import Pseudonyms, split_of, split_unit
+from components.prompts.use_case import use_cases
 
 STEPS = 6
 Report = Callable[[int], None]
@@ -42,7 +44,6 @@ class Surroundings:
     #: Where the rows come from, for rejects.
     origin: str
     count_tokens: CountTokens
-    identify: Identify
     pseudonyms: Pseudonyms
     #: Seeds the canaries: the same for the same work.
     seed: str
@@ -118,15 +119,20 @@ def prepare(
     report(2)
 
     # 3. Length.
-    tokens = {row: around.count_tokens(rows[row].messages) for row in ledger.left()}
+    left = ledger.left()
+    counts = around.count_tokens([rows[row].messages for row in left])
+    tokens = dict(zip(left, counts, strict=True))
     _drop_long(ledger, tokens, config.max_tokens)
     report(3)
 
     # 4. PII; what it changed is counted again.
     treated, located, canaries = _treat(ledger, config, around)
-    changed = {row: around.count_tokens(t.messages) for row, t in treated.items() if t.redactions}
+    touched = [row for row, t in treated.items() if t.redactions]
+    counts = around.count_tokens([treated[row].messages for row in touched])
+    changed = dict(zip(touched, counts, strict=True))
     tokens |= changed
     _drop_long(ledger, changed, config.max_tokens)
+    languages = _languages(ledger, treated, config)
     report(4)
 
     # 5. Near-duplicates of what may be published.
@@ -137,15 +143,14 @@ def prepare(
     report(5)
 
     # 6. Cap. Then what is left is published; its exact duplicates are not.
+    _drop_over_cap(ledger, config)
     left = ledger.left()
-    capped = over_cap(
-        [rows[row] for row in left], config.split_key, config.user_cap, config.labeler_cap
-    )
-    for position, cap in capped.items():
-        ledger.drop(left[position], "user_cap", f"user_cap: at most {cap} prompts a user")
-    left = ledger.left()
-    kept = [_prompt(rows[row], treated[row], tokens[row], clusters[row], config, around)
-            for row in left]  # fmt: skip
+    cases = use_cases([treated[row].messages for row in left])
+    kept = [
+        _prompt(rows[row], treated[row], tokens[row], clusters[row], case, languages[row], config,
+                around)
+        for row, case in zip(left, cases, strict=True)
+    ]  # fmt: skip
     for row in left:
         for other in ledger.exact.pop(row, []):
             ledger.drop(other, "duplicate", "exact: same normal form", row, 1.0)
@@ -232,6 +237,37 @@ def _treat(
     return treated, located, recall(planted)
 
 
+def _languages(
+    ledger: _Ledger, treated: dict[int, Treated], config: PromptsConfig
+) -> dict[int, str]:
+    """The language of every row that is left; rows in others than the config's, if any, go."""
+    left = ledger.left()
+    found = identify_all([treated[row].messages for row in left])
+    if config.languages:
+        for row, language in zip(left, found, strict=True):
+            if language not in config.languages:
+                ledger.drop(row, "language", f"languages: {language} is not in the list")
+    return dict(zip(left, found, strict=True))
+
+
+def _drop_over_cap(ledger: _Ledger, config: PromptsConfig) -> None:
+    """Step 6: prompts over their user's cap."""
+    left = ledger.left()
+    numbers: dict[tuple[str, str], int] = {}
+    prompts = [ledger.rows[row] for row in left]
+    users = [numbers.setdefault((p.source, p.user_id), len(numbers)) for p in prompts]
+    caps = [config.user_cap.of(p.source) or NO_CAP for p in prompts]
+    over = over_cap(
+        np.array(users, dtype=np.int64),
+        np.array([draw(config.split_key, p.id) for p in prompts], dtype=np.uint64),
+        np.array(caps, dtype=np.int64),
+    )
+    for position in np.flatnonzero(over):
+        ledger.drop(
+            left[position], "user_cap", f"user_cap: at most {caps[position]} prompts a user"
+        )
+
+
 def _drop_duplicates(
     ledger: _Ledger, left: Sequence[int], prompts: Sequence[Comparable], config: PromptsConfig
 ) -> None:
@@ -262,7 +298,8 @@ def _cluster(text: str) -> str:
 
 
 def _split(prompt: RawPrompt, config: PromptsConfig) -> Split:
-    return split_of(prompt.user_id, config.split_key, config.validation_share, config.test_share)
+    unit = split_unit(prompt.user_id, prompt.source, config.labeler_groups)
+    return split_of(unit, config.split_key, config.validation_share, config.test_share)
 
 
 def _prompt(
@@ -270,6 +307,8 @@ def _prompt(
     treated: Treated,
     tokens: int,
     cluster: str,
+    case: str,
+    language: str,
     config: PromptsConfig,
     around: Surroundings,
 ) -> Prompt:
@@ -284,7 +323,7 @@ def _prompt(
         split=_split(raw, config),
         tokens=tokens,
         cluster=cluster,
-        use_case=use_case(treated.messages),
-        language=around.identify(treated.messages),
+        use_case=case,
+        language=language,
         redactions=redactions,
     )

@@ -1,7 +1,8 @@
 """Users to splits and to pseudonyms.
 
 A split is a function of the user and of ``split_key`` alone, so no user stands in two splits and
-none moves from one round to the next, however the rounds' sizes differ.
+none moves from one round to the next, however the rounds' sizes differ. Labelers can be put into
+groups (a vendor, a shift, a family of accounts), which then go to one split together.
 
 Pseudonyms: with a secret key (environment variable ``INSTRUCTFLOW_PSEUDONYM_KEY``, from a Secret)
 a user's pseudonym is an HMAC, the same in every round, so rounds can be linked by whoever holds
@@ -12,9 +13,11 @@ rounds cannot be linked.
 
 import hashlib
 import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from components.core.records import Split
+from components.core.records import Source, Split
 
 #: Holds the secret of the pseudonyms; optional.
 PSEUDONYM_KEY = "INSTRUCTFLOW_PSEUDONYM_KEY"
@@ -28,9 +31,19 @@ def unit_hash(key: str, *parts: str) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
-def split_of(user_id: str, key: str, validation_share: float, test_share: float) -> Split:
-    """The split of a user."""
-    point = unit_hash(key, "split", user_id)
+def split_unit(user_id: str, source: Source, groups: Mapping[str, Sequence[str]]) -> str:
+    """What goes to a split as one: a labeler's group (the first that matches), or the user."""
+    if source == "labeler":
+        for group, patterns in groups.items():
+            if any(fnmatchcase(user_id, pattern) for pattern in patterns):
+                # No user id is taken for a group's name.
+                return f"\0{group}"
+    return user_id
+
+
+def split_of(unit: str, key: str, validation_share: float, test_share: float) -> Split:
+    """The split of a user, or of another ``split_unit``."""
+    point = unit_hash(key, "split", unit)
     if point < test_share:
         return "test"
     return "validation" if point < test_share + validation_share else "train"

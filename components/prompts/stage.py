@@ -9,7 +9,7 @@ from components.core.records import RawPrompt
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.prompts.audit import audit
 from components.prompts.config import PromptsConfig
-from components.prompts.language import identifier
+from components.prompts.language import NAME
 from components.prompts.length import CountTokens, estimated_tokens, policy_tokens
 from components.prompts.page import page
 from components.prompts.preparation import STEPS, Prepared, Surroundings, prepare
@@ -29,7 +29,6 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     if "policy" in inputs:
         count_tokens = policy_tokens(inputs.folder(inputs.reference("policy")))
         counter = "the policy's tokenizer"
-    tool, identify = identifier()
     secret = os.environ.get(PSEUDONYM_KEY, "")
     prepared = prepare(
         rows,
@@ -37,7 +36,6 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
         Surroundings(
             origin=reference,
             count_tokens=count_tokens,
-            identify=identify,
             pseudonyms=Pseudonyms(secret),
             seed=context.work_key,
             run_key=_run_key(secret, context.work_key),
@@ -45,7 +43,7 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
         lambda step: context.progress.update(step, STEPS, rows=len(rows)),
     )
     _check(prepared)
-    tools = {"tokens": counter, "language": tool, "dedup": config.dedup.method}
+    tools = {"tokens": counter, "language": NAME, "dedup": config.dedup.method}
     report = audit(
         len(rows), prepared.prompts, prepared.rejects, prepared.located, prepared.recall, tools
     )

@@ -81,17 +81,35 @@ def test_the_audit_says_who_counted(
         folder = download_folder(storage, outputs.references["audit"], tmp_path / f"{name}-audit")
         told.append(json.loads((folder / "audit.json").read_text())["tools"]["tokens"])
         prompts = list(read_records(storage, outputs.references["prompts"], Prompt))
-        count = exact if given else estimated_tokens
-        assert [prompt.tokens for prompt in prompts] == [count(p.messages) for p in prompts]
+        turns = [prompt.messages for prompt in prompts]
+        counts = [exact(m) for m in turns] if given else estimated_tokens(turns)
+        assert [prompt.tokens for prompt in prompts] == counts
     assert told == ["the policy's tokenizer", "an estimate (no policy given)"]
 
 
 def test_the_estimate_is_words_or_a_token_every_four_bytes() -> None:
-    assert estimated_tokens((Message("user", "a b c d e f g h"),)) == 8  # words
-    assert estimated_tokens((Message("user", "x" * 41),)) == 11  # 41 / 4, rounded up
-    assert estimated_tokens((Message("user", "é" * 20),)) == 10  # 40 bytes
-    assert estimated_tokens((Message("user", "a"), Message("user", "b"))) == 2
-    assert estimated_tokens((Message("user", ""),)) == 1
+    conversations = [
+        [Message("user", "a b c d e f g h")],  # 8 words
+        [Message("user", "x" * 41)],  # 41 / 4, rounded up
+        [Message("user", "é" * 20)],  # 40 bytes
+        [Message("user", "a"), Message("user", "b")],
+        [Message("user", "")],
+    ]
+    assert estimated_tokens(conversations) == [8, 11, 10, 2, 1]
+    assert estimated_tokens([]) == []
+
+
+def test_a_batch_counts_what_is_encoded_one_by_one(tmp_path: Path) -> None:
+    tokenizer = small_tokenizer()
+    # What a tokenizer.json may hold, and what would make a count wrong.
+    tokenizer.backend_tokenizer.enable_truncation(5)
+    tokenizer.backend_tokenizer.enable_padding(length=40)
+    tokenizer.save_pretrained(tmp_path)
+    count = policy_tokens(tmp_path)
+    conversations = [row.messages for row in ROWS]
+    conversations.append((Message("system", "Be brief."), Message("user", "<|endoftext|> hm")))
+    assert count(conversations) == [exact(messages) for messages in conversations]
+    assert count([]) == []
 
 
 def test_a_policy_without_a_tokenizer_is_named(storage: Storage, root: str, tmp_path: Path) -> None:

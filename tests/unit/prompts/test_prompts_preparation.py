@@ -35,7 +35,6 @@ def run(rows: list[RawPrompt], secret: str = "", **overrides: object) -> Prepare
     around = Surroundings(
         origin="s3://bucket/raw",
         count_tokens=estimated_tokens,
-        identify=lambda messages: "und",
         pseudonyms=Pseudonyms(secret),
         seed="seed",
         run_key=b"key",
@@ -110,13 +109,13 @@ def test_cap_per_user_is_deterministic_and_spares_labelers() -> None:
     rng = random.Random(0)
     rows = [row(i, f"question {i} {rng.random()}", user="busy") for i in range(30)]
     rows += [row(100 + i, f"task {i} {rng.random()}", "lab", "labeler") for i in range(30)]
-    prepared = run(rows, user_cap=10)
+    prepared = run(rows, user_cap={"api": 10})
     kept = {prompt.id for prompt in prepared.prompts}
     assert len(kept) == 40
-    again = run(rows[::-1], user_cap=10)
+    again = run(rows[::-1], user_cap={"api": 10})
     assert {prompt.id for prompt in again.prompts} == kept
     assert Counter(r.reason for r in prepared.rejects) == {"user_cap": 20}
-    assert len(run(rows, user_cap=10, labeler_cap=5).prompts) == 15
+    assert len(run(rows, user_cap={"api": 10, "labeler": 5}).prompts) == 15
 
 
 def test_users_stand_in_one_split_and_never_move() -> None:
@@ -212,8 +211,20 @@ def test_use_cases_of_the_paper(text: str, expected: str) -> None:
     )
 )
 def test_counts_add_up_whatever_comes_in(rows: list[tuple[int, str, str]]) -> None:
-    prepared = run([row(number, text, user) for number, user, text in rows], user_cap=2)
+    prepared = run([row(number, text, user) for number, user, text in rows], user_cap={"api": 2})
     positions = sorted(reject.row for reject in prepared.rejects)
     assert len(set(positions)) == len(positions)
     assert len({prompt.id for prompt in prepared.prompts}) == len(prepared.prompts)
     assert max(Counter(p.user_id for p in prepared.prompts).values(), default=0) <= 2
+
+
+def test_languages_that_are_not_in_the_list_go_and_without_a_list_none_do() -> None:
+    german = "Wie backe ich zu Hause ein gutes Brot mit Sauerteig?"
+    rows = [row(0, LONG), row(1, german), row(2, german), row(3, "12 + 30")]
+    assert {p.id: p.language for p in run(rows).prompts} == {"p0": "en", "p1": "de", "p3": "und"}
+    prepared = run(rows, languages=["en", "und"])
+    assert [prompt.id for prompt in prepared.prompts] == ["p0", "p3"]
+    assert [(r.row, r.reason, r.rule) for r in prepared.rejects] == [
+        (1, "language", "languages: de is not in the list"),
+        (2, "language", "languages: de is not in the list; its exact duplicate"),
+    ]
