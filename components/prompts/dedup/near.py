@@ -8,7 +8,6 @@
 Rows of fewer than ``min_words`` words have exact duplicates only, and take no part.
 """
 
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +20,7 @@ from components.prompts.dedup import prefix
 from components.prompts.dedup.candidates import Keys, nearest_first
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.shingles import Rows, ShingleSets, Similarities
-from components.prompts.dedup.signatures import Signatures, band_keys
+from components.prompts.dedup.signatures import Signatures, band_keys, release
 from components.prompts.dedup.verify import NO, similar_queries, verify
 
 _MEGABYTE = 1 << 20
@@ -165,7 +164,7 @@ def _join_similar(
             same = similar != NO
             components.join(left[same], right[same])
             refused.add(left[~same], right[~same])
-    _release(corpus.signatures)
+    release(corpus.signatures)
 
 
 def _join_prefixes(
@@ -199,22 +198,13 @@ def _keys(signatures: Signatures, band: int, rows: int, memory: int) -> Keys:
     keys = np.empty(len(signatures), dtype=np.uint64)
     for first, last in _ranges(len(signatures), max(1, memory // signatures.shape[1])):
         keys[first:last] = band_keys(signatures[first:last], band, rows)
-        _release(signatures)
+        release(signatures)
     return keys
 
 
 def _ranges(count: int, step: int) -> Iterator[tuple[int, int]]:
     for first in range(0, count, step):
         yield first, min(first + step, count)
-
-
-def _release(signatures: Signatures) -> None:
-    """Let go of the pages of a mapped file that were read; the file system keeps what it can."""
-    base: object = signatures
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 class _Refused:

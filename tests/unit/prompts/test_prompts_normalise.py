@@ -1,6 +1,6 @@
 """The normal form, and what a few-shot prompt asks."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.records import Message
@@ -51,6 +51,7 @@ AWKWARD = st.text(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ANY | AWKWARD, max_size=6))
 def test_many_texts_at_once_have_the_same_normal_form(texts: list[str]) -> None:
     one_by_one = [normalise(text) for text in texts]
