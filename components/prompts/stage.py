@@ -7,8 +7,9 @@ import os
 from components.core.errors import BadInput
 from components.core.records import RawPrompt
 from components.core.stage import Context, Inputs, Outputs, Stage
-from components.prompts.audit import audit
+from components.prompts.audit import Kept, Rejected, audit
 from components.prompts.config import PromptsConfig
+from components.prompts.headline import headline
 from components.prompts.language import NAME
 from components.prompts.length import CountTokens, estimated_tokens, policy_tokens
 from components.prompts.page import page
@@ -45,7 +46,12 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     _check(prepared)
     tools = {"tokens": counter, "language": NAME, "dedup": config.dedup.method}
     report = audit(
-        len(rows), prepared.prompts, prepared.rejects, prepared.located, prepared.recall, tools
+        len(rows),
+        Kept.of(prepared.prompts),
+        Rejected.of(prepared.rejects, prepared.prompts),
+        prepared.located,
+        prepared.recall,
+        tools,
     )
     folder = context.workdir / "audit"
     folder.mkdir()
@@ -55,14 +61,7 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     outputs.dataset("prompts", "prompts", prepared.prompts)
     outputs.dataset("rejects", "rejects", prepared.rejects)
     outputs.folder("audit", "report", "prompts-audit", folder)
-    outputs.headline_metrics(
-        {"raw": report["raw"], "kept": report["kept"], "clusters": report["clusters"]}
-        | {f"rejected.{reason}": count for reason, count in report["rejected"].items()}
-        | {
-            "pii_canaries_planted": sum(prepared.recall.planted.values()),
-            "pii_canaries_found": sum(prepared.recall.found.values()),
-        }
-    )
+    outputs.headline_metrics(headline(report))
     outputs.html(page(report))
 
 

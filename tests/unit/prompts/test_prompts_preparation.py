@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.records import Kind, Message, RawPrompt, Source
-from components.prompts.audit import audit
+from components.prompts.audit import Kept, Rejected, audit
 from components.prompts.config import PromptsConfig
 from components.prompts.length import estimated_tokens
 from components.prompts.page import page
@@ -157,8 +157,8 @@ def test_the_audit_holds_no_value_and_the_page_no_text() -> None:
     rows = [row(0, "mail jo.miller@example.com about <b>cats</b>"), row(1, "card 4111111111111111")]
     prepared = run(rows)
     report = audit(
-        2, prepared.prompts, prepared.rejects, prepared.located, prepared.recall,
-        {"tokens": "x", "language": "none"},
+        2, Kept.of(prepared.prompts), Rejected.of(prepared.rejects, prepared.prompts),
+        prepared.located, prepared.recall, {"tokens": "x", "language": "none"},
     )  # fmt: skip
     shown = f"{report}{page(report)}{prepared.rejects}"
     for value in ("jo.miller", "4111111111111111", "cats", "u1"):
