@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from pydantic import Field
 
@@ -46,12 +47,7 @@ class Profile(Config):
 
 
 def profile(
-    *,
-    tokens: Mapping[int, int],
-    languages: Mapping[str, int],
-    use_cases: Mapping[str, int],
-    raw: int,
-    duplicates: int,
+    audit: Mapping[str, Any],
     rows_per_user: Mapping[int, int],
     users: UserSketch | None,
     last: Profile | None,
@@ -59,20 +55,17 @@ def profile(
     """The profile of a round.
 
     Args:
-        tokens: kept prompts by their number of tokens.
-        languages: kept prompts by language.
-        use_cases: kept prompts by use case.
-        raw: rows that came in.
-        duplicates: how many of them were dropped as duplicates.
+        audit: its audit, for what that counts already.
         rows_per_user: users by their number of rows, before duplicates and caps take any.
         users: their sketch.
         last: the profile of the round before, if there was one.
     """
+    duplicates = audit["rejected"].get("duplicate", 0)
     return Profile(
-        lengths=binned(tokens, LENGTH_EDGES),
-        languages=dict(languages),
-        use_cases=dict(use_cases),
-        duplicates={"duplicate": duplicates, "other": raw - duplicates},
+        lengths=audit["tokens"]["bins"],
+        languages=audit["languages"],
+        use_cases={name: case["count"] for name, case in audit["use_cases"].items()},
+        duplicates={"duplicate": duplicates, "other": audit["raw"] - duplicates},
         prompts_per_user=binned(rows_per_user, USER_EDGES),
         users=users,
         novelty=novelty(last.users if last else None, users),

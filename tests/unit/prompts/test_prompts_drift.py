@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,18 +102,33 @@ def test_bins_are_doubled_lengths() -> None:
     assert binned({}, (2,)) == {"<2": 0, "2+": 0}
 
 
+def audit(**changes: Any) -> dict[str, Any]:
+    """What a profile takes from an audit."""
+    return {
+        "raw": 2_500,
+        "rejected": {"duplicate": 500, "too_long": 3},
+        "tokens": {"bins": {"<8": 400, "8-15": 1_600}},
+        "languages": {"en": 1_800, "de": 200},
+        "use_cases": {"chat": {"count": 1_000}, "open_qa": {"count": 1_000}},
+    } | changes
+
+
 def made(seed: int, users: range, last: Profile | None, secret: str = "s") -> Profile:
     random = np.random.default_rng(seed)
     return profile(
-        tokens=Counter(random.integers(1, 900, 2_000).tolist()),
-        languages={"en": 1_800, "de": 200},
-        use_cases={"chat": 1_000, "open_qa": 1_000},
-        raw=2_500,
-        duplicates=500,
-        rows_per_user=Counter(random.geometric(0.3, len(users)).tolist()),
-        users=sketch((f"user {n}" for n in users), secret),
-        last=last,
+        audit(),
+        Counter(random.geometric(0.3, len(users)).tolist()),
+        sketch((f"user {n}" for n in users), secret),
+        last,
     )
+
+
+def test_profile_is_counts_by_bin() -> None:
+    found = profile(audit(), {1: 7, 2: 1, 3: 1, 200: 1}, None, None)
+    assert found.duplicates == {"duplicate": 500, "other": 2_000}
+    assert found.use_cases == {"chat": 1_000, "open_qa": 1_000}
+    counts = {name: n for name, n in found.prompts_per_user.items() if n}
+    assert counts == {"<2": 7, "2-3": 2, "128+": 1}
 
 
 def test_rounds_alike_are_stable_and_one_that_changed_is_told() -> None:
@@ -184,9 +200,8 @@ def test_profile_goes_through_json() -> None:
 
 def test_empty_round_has_no_drift_that_could_be_told() -> None:
     empty = profile(
-        tokens={}, languages={}, use_cases={}, raw=0, duplicates=0, rows_per_user={},
-        users=None, last=None,
-    )  # fmt: skip
+        audit(raw=0, rejected={}, tokens={"bins": {}}, languages={}, use_cases={}), {}, None, None
+    )
     drift = compare(empty, made(0, range(9), None), DEFAULT)
     assert drift.level == "stable"
     assert all(math.isfinite(value) for value in drift.metrics().values())

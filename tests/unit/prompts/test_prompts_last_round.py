@@ -14,18 +14,24 @@ from components.core.storage import Storage
 from components.prompts.config import DriftConfig
 from components.prompts.drift import compare
 from components.prompts.drift_view import section
-from components.prompts.last_round import AUDIT, INPUT, last_round
+from components.prompts.last_round import AUDIT, INPUT, LastRound, compare_rounds, last_round
 from components.prompts.profile import Profile, profile
 
 RAW = ["s3://b/datasets/raw_prompts/{0}#sha256={0}{0}{0}{0}".format(c * 16) for c in "abc"]
 
 
+def counts(english: int) -> dict[str, Any]:
+    return {
+        "raw": 1_000,
+        "rejected": {},
+        "tokens": {"bins": {"16-31": 1_000}},
+        "languages": {"en": english, "<de>": 1_000 - english},
+        "use_cases": {"chat": {"count": 1_000}},
+    }
+
+
 def made(english: int, last: Profile | None = None) -> Profile:
-    return profile(
-        tokens={20: 1_000}, languages={"en": english, "<de>": 1_000 - english},
-        use_cases={"chat": 1_000}, raw=1_000, duplicates=0, rows_per_user={1: 9},
-        users=None, last=last,
-    )  # fmt: skip
+    return profile(counts(english), {1: 9}, None, last)
 
 
 def audit(storage: Storage, root: str, folder: Path, text: Any, parents: tuple[str, ...]) -> str:
@@ -87,6 +93,30 @@ def test_what_is_no_audit_is_refused(storage: Storage, root: str, tmp_path: Path
     policy = dataset.publish_folder(storage, root, "policy", "sft", tmp_path / "x", Provenance())
     with pytest.raises(BadInput, match="is policy/sft; expected report/prompts-audit"):
         found(storage, tmp_path, policy, RAW[1])
+
+
+def test_an_audit_gets_profile_and_drift() -> None:
+    text = counts(600)
+    assert compare_rounds(text, None, {1: 9}, None, DriftConfig()) is None
+    assert text["drift"] is None
+    assert Profile.from_mapping(text["profile"]) == made(600)
+    last = LastRound("s3://a", made(900))
+    drift = compare_rounds(text, last, {1: 9}, None, DriftConfig())
+    assert drift is not None
+    assert (drift.level, text["drift"]["level"]) == ("stop", "stop")
+    assert text["drift"]["previous"] == "s3://a"
+
+
+def test_drift_stops_a_round_where_it_is_to() -> None:
+    last = LastRound("s3://a", made(900))
+    config = DriftConfig(action="stop")
+    # .3 (ln 4 + ln 1.5) = .3 * 1.791759 = .5375
+    with pytest.raises(BadInput, match=r"language 0\.54 \(en: 90% -> 60%\).*below 0\.25"):
+        compare_rounds(counts(600), last, {1: 9}, None, config)
+    # .15 (ln 2.5 + ln 1.2) = .165: above warn, and no reason to stop.
+    drift = compare_rounds(counts(750), last, {1: 9}, None, config)
+    assert drift is not None
+    assert drift.level == "warn"
 
 
 def test_page_tells_what_moved_and_escapes_it() -> None:
