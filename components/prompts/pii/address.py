@@ -20,21 +20,22 @@ _ADDRESS = re.compile(
     rf"(?P<zip>,?\s{_ZIP})?(?!\w)"
 )
 _ADDRESS_WORDS = re.compile(
-    r"address|\bliv(?:e|es|ing)\b|resid|\bship|deliver|\bmail\b|\bhome\b|located|mov(?:e|ed|ing) to"
-    r"|\bsen[dt]\b.{0,20}\bto\b|\bmeet\b|\bpick (?:me|us) up"
+    r"address|(?<!who )\bliv(?:e|es|ing)\b|resid|\bship|deliver|\bmail\b|\bhome\b"
+    r"|mov(?:e|ed|ing) to|\bsen[dt]\b.{0,20}\bto\b|\bmeet\b|\bpick (?:me|us) up"
 )
 #: A capitalised word, a number or a particle of a street's name. Never ambiguous: separators part
 #: them.
 _TOKEN = (
-    r"(?:(?![a-z])[^\W\d_][\w'./-]{0,30}|\d{1,6}[A-Za-z]?(?!\w)"
+    r"(?:(?:[A-Z]\.){1,4}|(?![a-z])[^\W\d_](?:[\w'/-]{0,2}\.(?=\W)|[\w'/-]{0,30}(?!\w))"
+    r"|\d{1,6}[A-Za-z]{0,2}(?!\w)"
     r"|(?:de|des|du|del|della|di|da|do|dos|das|la|le|van|der|den|af|of|al|nan|u\.)(?!\w))"
 )
 #: What an address in any language's form follows, as far as its words and numbers go.
 _INTRO = (
     r"(?:address(?:es)?(?: (?:is|to|was|with|are|to the same))(?: now)?|address(?:es)?(?=:)"
-    r"|liv(?:e|es|ed|ing) (?:at|in|on)|resid(?:e|es|ing) (?:at|in)"
-    r"|(?:ship|send|sent|deliver|mail|taxi|return|return it)(?:ed)?(?: (?:it|this|them|one))? to"
-    r"|meet(?: (?:me|you|us))? at|office is at|office is located at|offices are located at)"
+    r"|(?<!who )liv(?:e|es|ed|ing) (?:at|in|on)|resid(?:e|es|ing) (?:at|in)"
+    r"|(?:ship|send|sent|deliver|taxi)(?:ed)?(?: (?:it|this|them|one))? to"
+    r"|meet (?:me|you|us) at)"
 )
 #: An address goes on in the next line if a postal code is near.
 _GAP = r"(?:[ ,]{1,6}|,?\n[ ,>]{0,6}(?=[^:.!?\d]{0,60}(?:Apt|Suite|Unit|\d{5})))"
@@ -42,10 +43,14 @@ _SAID = re.compile(
     rf"(?<![A-Za-z])(?i:{_INTRO})[:,]?[ \n]{{1,6}}"
     rf"(?P<value>{_TOKEN}(?:{_GAP}{_TOKEN}){{1,15}})"
 )
-_SAID_GATE = rf"(?i:{_INTRO.replace('(?=:)', ':')})[:,]?[ \n][^0-9]*[0-9]"
+_SAID_GATE = rf"(?i:{_INTRO.replace('(?=:)', ':').replace('(?<!who )', '')})[:,]?[ \n][^0-9]*[0-9]"
 _HOUSE_NUMBER = re.compile(r"(?<!\w)\d{1,5}[A-Za-z]?(?!\w)")
 _YEAR = re.compile(r"(?:1[6-9]|20)\d\d$")
-_TIME = re.compile(r"\d{1,2}(?: ?[AaPp]\.?[Mm]\b| o'clock)")
+#: What numbers there are for in "living in Rome, 27 July" and "meet me at 5 PM".
+_TIME = re.compile(
+    r"\d{1,2}(?: ?[AaPp]\.?[Mm]\b| o'clock)|(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov"
+    r"|Dec)(?:[a-z]{3,6})?(?!\w)"
+)
 #: A street and house number, a flat on its own line, and what is under it.
 _BLOCK = re.compile(
     r"(?<![\w.])\d{1,5}[A-Za-z]? [^\n]{2,60}\n[>? ]{0,5}(?:Apt\.?|Suite|Unit|Flat) \d{1,5}(?!\w)"
@@ -73,7 +78,7 @@ def address(config: PiiConfig) -> Entity:
     def said(match: re.Match[str]) -> Span | None:
         value = match["value"].rstrip(" ,\n.")
         numbers = _HOUSE_NUMBER.findall(value)
-        if not numbers or _TIME.match(value) or all(map(_YEAR.match, numbers)):
+        if not numbers or _TIME.search(value) or all(map(_YEAR.match, numbers)):
             return None
         # "in 3 Weeks" has one word; a street and its town, or a street's name, have more.
         if len(value) < 10 or not any(character.isalpha() for character in value):

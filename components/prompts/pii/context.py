@@ -17,7 +17,9 @@ _DATE = (
 )
 _SAID = (
     r"(?:date[ _-]of[ _-]birth|d\.?o\.?b\.?|(?:my|her|his|their) birthday|my birth[ _-]?date"
-    r"|birth[ _-]?date(?=[\"']?[:=])|i was born|i'm born|i am born)"
+    # In a form; with the month as a word it is an encyclopaedia's, of people who are known.
+    r"|birth[ _-]?date(?=[\"']?[:=][ \"']{0,3}\d[\d/.-]{7,9}(?!\w))"
+    r"|i was born|i'm born|i am born)"
     r"[\"']?(?: is| was|:| =|=| -|\. it's|\?)?(?: on| in)?[ \t\n\"']{0,4}"
 )
 _BIRTH = re.compile(rf"(?<![a-z]){_SAID}(?P<value>{_DATE})(?!\w)", re.IGNORECASE)

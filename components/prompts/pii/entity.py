@@ -85,6 +85,14 @@ class Listed:
 DIGITS = r"\d(?:[ ().\-/]{0,3}\d){6}"
 
 
+#: What the numbers of things are called.
+_OTHER = re.compile(
+    r"(?:\border|invoice|tracking|serial|\bpart|\bitem|\bsku|isbn|issn|\bref(?:erence)?|ticket|\bid"
+    r"|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc|\bpmid)"
+    r"(?:[ -](?:id|number|no|nr|code))?\.?(?: is)?[ :#=]{0,3}$"
+)
+
+
 def before(match: re.Match[str], characters: int) -> str:
     """The lower-cased text before a match."""
     start = match.start()
@@ -94,6 +102,11 @@ def before(match: re.Match[str], characters: int) -> str:
 def after(match: re.Match[str], characters: int) -> str:
     """The lower-cased text behind a match."""
     return match.string[match.end() : match.end() + characters].lower()
+
+
+def called_otherwise(match: re.Match[str]) -> bool:
+    """Whether the word right before a number says that it is the number of a thing."""
+    return _OTHER.search(before(match, 24)) is not None
 
 
 def digits(rng: random.Random, count: int) -> str:

@@ -13,6 +13,7 @@ from components.prompts.pii.entity import (
     Rule,
     Span,
     before,
+    called_otherwise,
     digits,
     letters,
 )
@@ -25,6 +26,7 @@ _CARD_GROUPED = re.compile(
 _ISSUER = re.compile(r"4|5[0-8]|2[2-7]|3[0-9]|6|1800|2131")
 _CARD_WORDS = ("card", "visa", "master", "amex", "credit", "debit", "payment", "cc")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
+_IBAN_GATE = r"[A-Za-z]{2}\d\d[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{3}"
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BITCOIN = re.compile(rf"(?<![A-Za-z0-9])[13][{_BASE58}]{{25,34}}(?![A-Za-z0-9])")
 _BECH32 = re.compile(r"(?<![A-Za-z0-9])bc1[ac-hj-np-z02-9]{8,87}(?![A-Za-z0-9])", re.IGNORECASE)
@@ -51,6 +53,7 @@ def card(config: PiiConfig) -> Entity:
             return None
         # One number in ten passes the checksum: an issuer's prefix, or words, make the rest.
         known = _ISSUER.match(number) and len(number) >= 13
+        known = known and not (match.group().isdigit() and called_otherwise(match))
         if known or any(word in before(match, 40) for word in _CARD_WORDS):
             return match.span()
         return None
@@ -93,9 +96,8 @@ def iban(config: PiiConfig) -> Entity:
         value = gap.join(number[i : i + 4] for i in range(0, len(number), 4))
         return Canary(f"{value} please", value)
 
-    return Entity(
-        "IBAN", (Rule("iban.account", _IBAN, gate=DIGITS, check=check),), "drop", True, canary
-    )
+    rule = Rule("iban.account", _IBAN, gate=_IBAN_GATE, check=check)
+    return Entity("IBAN", (rule,), "drop", True, canary)
 
 
 def crypto(config: PiiConfig) -> Entity:

@@ -14,6 +14,7 @@ _IPV6_GATE = r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]"
 _MAC = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
 )
+_MAC_DOTS = re.compile(r"(?<![\w.-])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w-]|\.\w)")
 _COLONS = r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:"
 _DASHES = r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
 _URL = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://[^\s<>\"'`]++")
@@ -87,6 +88,11 @@ def mac(config: PiiConfig) -> Entity:
     def check(match: re.Match[str]) -> Span | None:
         return match.span() if len(set(match.group())) > 2 else None  # not 00:00:... or ff-ff-...
 
+    def mixed(match: re.Match[str]) -> Span | None:
+        # Else an amount, or a word.
+        both = any(map(str.isdigit, match.group())) and any(map(str.isalpha, match.group()))
+        return match.span() if both else None
+
     def canary(rng: random.Random) -> Canary:
         value = rng.choice(":-").join(f"{byte:02x}" for byte in rng.randbytes(6))
         return Canary(value, value)
@@ -94,6 +100,7 @@ def mac(config: PiiConfig) -> Entity:
     rules = (
         Rule("mac.colons", _MAC, gate=_COLONS, check=check),
         Rule("mac.dashes", _MAC, gate=_DASHES, check=check),
+        Rule("mac.dots", _MAC_DOTS, gate=r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.", check=mixed),
     )
     return Entity("MAC", rules, "redact", True, canary)
 

@@ -20,6 +20,7 @@ from components.prompts.pii.entity import (
     Span,
     after,
     before,
+    called_otherwise,
     digits,
 )
 
@@ -46,12 +47,6 @@ _DATE = re.compile(
     r"|\d{4} ?- ?\d{4}$|\d{4}-\d\d-\d\d[ T]"
 )
 _DECIMAL = re.compile(r"\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
-#: What else numbers are called. Where such a word stands right before one, it is no phone number.
-_OTHER = re.compile(
-    r"(?:\border|invoice|tracking|serial|\bpart|\bitem|\bsku|isbn|issn|\bref(?:erence)?|ticket|\bid"
-    r"|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc)"
-    r"(?:[ -](?:id|number|no|nr|code))?\.?(?: is)?[ :#=]{0,3}$"
-)
 
 
 def phone(config: PiiConfig) -> Entity:
@@ -60,7 +55,7 @@ def phone(config: PiiConfig) -> Entity:
     regions = config.regions
 
     def check(match: re.Match[str]) -> Span | None:
-        if _OTHER.search(before(match, 24)):
+        if called_otherwise(match):
             return None
         beside = _BEFORE.search(before(match, 48)) or _AFTER.match(after(match, 12))
         nearby = bool(beside or _NEARBY.search(before(match, 40)))
@@ -107,6 +102,9 @@ def _shaped(text: str) -> str:
     count = sum(map(str.isdigit, text))
     if not 7 <= count <= 18 or _DATE.match(text) or _DECIMAL.match(text):
         return ""
+    groups = re.findall(r"\d+", text)
+    if sum(len(group) == 1 for group in groups) > 1 or count < 2 * len(groups) - 1:
+        return ""  # a row of small numbers
     return text if text.count("(") == text.count(")") else ""
 
 

@@ -100,16 +100,15 @@ def _to_the_end(match: re.Match[str]) -> Span | None:
 def _looks_random(match: re.Match[str]) -> Span | None:
     """A value that no one would write as a word: letters and digits mixed, and high entropy."""
     start = match.start("value")
-    value = match["value"].rstrip(".:!?")
+    value = match["value"].rstrip(".:?")
     kinds = sum(any(map(test, value)) for test in (str.isdigit, str.islower, str.isupper)) + any(
         not c.isalnum() and c not in "-_./:" for c in value
     )
     has_digit = any(map(str.isdigit, value))
     if "://" in value or not value.isascii() or not has_digit:
         return None
-    if kinds >= 2 and entropy(value) >= (3.0 if len(value) >= 16 else 2.75 if kinds >= 3 else 3.2):
-        return start, start + len(value)
-    return None
+    least = 2.4 if kinds > 3 else 3.2 if kinds < 3 and len(value) < 16 else 2.75
+    return (start, start + len(value)) if kinds > 1 and entropy(value) >= least else None
 
 
 def _canary(rng: random.Random) -> Canary:
