@@ -65,6 +65,7 @@ PIPELINES = {
                 "demonstrations": "latest",
                 "documents": "latest",
                 "rankings": "",
+                "earlier": "",
                 "base": "",
             },
             loops=True,

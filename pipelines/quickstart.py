@@ -62,6 +62,7 @@ def quickstart(
         config=prompts,
         raw_prompts=world.outputs["raw_prompts"],
         policy=base.outputs["policy"],
+        earlier="",
     )
     tuned = tune(
         config=sft,

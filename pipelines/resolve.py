@@ -17,6 +17,7 @@ def resolve(
     demonstrations: str,
     pretraining: str,
     rankings: str,
+    signatures: str,
     base: str,
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Resolved",
@@ -25,6 +26,7 @@ def resolve(
         ("demonstrations", str),
         ("pretraining", str),
         ("rankings", str),
+        ("signatures", str),
         ("base", str),
     ],
 ):
@@ -35,6 +37,7 @@ def resolve(
         demonstrations: Reference or ``latest``.
         pretraining: Reference or ``latest``.
         rankings: Reference, ``latest``, or empty where none exist yet.
+        signatures: Those of earlier rounds: the same.
         base: Reference of a published policy, ``latest``, or empty to make one.
     """
     from components.core.launch import resolve_references
@@ -45,6 +48,7 @@ def resolve(
             "demonstrations": ("dataset", demonstrations),
             "pretraining": ("dataset", pretraining),
             "rankings": ("dataset", rankings),
+            "signatures": ("dataset", signatures),
             "base": ("policy", base),
         }
     )

@@ -21,6 +21,7 @@ def rlhf(
     demonstrations: str,
     documents: str,
     rankings: str,
+    earlier: str,
     base: str,
     pretraining: str,
     prompts: str,
@@ -42,6 +43,8 @@ def rlhf(
         demonstrations: Reference of a ``demonstrations`` dataset, or ``latest``.
         documents: Reference of a ``pretraining`` dataset, or ``latest``.
         rankings: Reference of a ``rankings`` dataset, ``latest``, or empty where none exist yet.
+        earlier: Reference of a ``signatures`` dataset, ``latest``, or empty: prompts that those
+            rounds published are not used again.
         base: Reference of a published policy to start from, or empty to make one.
         pretraining: Config of the stage, as JSON; so are all others.
         prompts: Preparation of prompts.
@@ -61,6 +64,7 @@ def rlhf(
         demonstrations=demonstrations,
         pretraining=documents,
         rankings=rankings,
+        signatures=earlier,
         base=base,
     ).set_caching_options(False)
     start = pretrain(
@@ -70,6 +74,7 @@ def rlhf(
         config=prompts,
         raw_prompts=given.outputs["raw_prompts"],
         policy=start.outputs["policy"],
+        earlier=given.outputs["signatures"],
     )
     tuned = tune(
         config=sft,

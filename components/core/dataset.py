@@ -52,6 +52,7 @@ __all__ = [
     "check",
     "contract_of",
     "download_folder",
+    "expect",
     "lineage",
     "open_manifest",
     "publish_folder",
@@ -163,20 +164,24 @@ def _publish(
 def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[R]:
     """The rows of a dataset, a shard at a time on disk and a batch at a time in memory.
 
-    Raises DatasetError where the dataset holds other records, or a shard was changed or is gone.
+    Raises DatasetError where a shard was changed or is gone, and what ``expect`` raises.
     """
-    manifest = open_manifest(storage, reference)
-    is_dataset = manifest.kind == "dataset"
-    expected = read_as(manifest, reference)[1].record if is_dataset else "no rows"
-    if expected != record.__name__:
-        raise DatasetError(
-            f"{reference}: is a {manifest.kind} '{manifest.name}' ({expected}), "
-            f"not a dataset of {record.__name__}"
-        )
+    expect(storage, reference, record)
     for batch in read_batches(storage, reference):
         for start in range(0, batch.num_rows, CHUNK):
             for row in batch.slice(start, CHUNK).to_pylist():
                 yield record.from_row(row)
+
+
+def expect(storage: Storage, reference: str, record: type[Record]) -> None:
+    """Raises DatasetError where a published thing is no dataset of these records."""
+    manifest = open_manifest(storage, reference)
+    found = read_as(manifest, reference)[1].record if manifest.kind == "dataset" else "no rows"
+    if found != record.__name__:
+        raise DatasetError(
+            f"{reference}: is a {manifest.kind} '{manifest.name}' ({found}), "
+            f"not a dataset of {record.__name__}"
+        )
 
 
 def read_table(storage: Storage, reference: str) -> pa.Table:
@@ -199,18 +204,28 @@ def check(storage: Storage, reference: str) -> None:
         _validate(storage, prefix, manifest, contract)
 
 
-def read_batches(storage: Storage, reference: str) -> Iterator[pa.RecordBatch]:
+def read_batches(
+    storage: Storage, reference: str, first: int = 0, last: int | None = None
+) -> Iterator[pa.RecordBatch]:
     """A dataset's rows in Arrow, about a thousand at a time, in its contract's newest version.
 
-    Rows of an older version are brought up to it. Raises DatasetError where a shard was changed or
-    is gone, or the version is unknown or too old, and what ``check`` raises.
+    Rows of an older version are brought up to it. Of a stretch from row ``first`` to before row
+    ``last`` only its shards are fetched. Raises DatasetError where a shard was changed or is gone,
+    or the version is unknown or too old, and what ``check`` raises.
     """
     manifest = open_manifest(storage, reference)
     own, new = read_as(manifest, reference)
     check(storage, reference)
+    last = manifest.rows if last is None else last
+    end = 0
     for file in manifest.files:
+        at, end = end, end + file.rows
+        if end <= first or at >= last:
+            continue
         for batch in _shard(storage, parse_reference(reference).prefix, file, arrow_schema(own)):
-            yield batch if own == new else upgrade(batch, new)
+            if (part := batch.slice(max(0, first - at), max(0, last - max(first, at)))).num_rows:
+                yield part if own == new else upgrade(part, new)
+            at += batch.num_rows
 
 
 def _validate(storage: Storage, prefix: str, manifest: Manifest, contract: Contract) -> None:

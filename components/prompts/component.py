@@ -12,16 +12,20 @@ def prompts(
     config: str,
     raw_prompts: str,
     policy: str,
+    earlier: str,
     manifest: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
-) -> NamedTuple("Outputs", [("prompts", str), ("rejects", str), ("audit", str)]):  # type: ignore[valid-type]
+) -> NamedTuple(  # type: ignore[valid-type]
+    "Outputs", [("prompts", str), ("rejects", str), ("signatures", str), ("audit", str)]
+):
     """Deduplicate raw prompts, free them of PII, cap them per user, split them by user.
 
     Args:
         config: PromptsConfig as JSON.
         raw_prompts: reference of a raw_prompts dataset.
         policy: reference of a policy whose tokenizer counts tokens, "" for an estimate.
+        earlier: reference of the signatures of earlier rounds, "" where there are none.
         manifest: the outputs' manifests.
         metrics: headline figures.
         page: the funnel.
@@ -31,9 +35,9 @@ def prompts(
     outputs = run_component(
         "components.prompts.stage",
         config,
-        {"raw_prompts": raw_prompts, "policy": policy},
+        {"raw_prompts": raw_prompts, "policy": policy, "earlier": earlier},
         manifest,
         metrics,
         page,
     )
-    return (outputs["prompts"], outputs["rejects"], outputs["audit"])
+    return (outputs["prompts"], outputs["rejects"], outputs["signatures"], outputs["audit"])

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import Field
 
-from components.core.config import Config
+from components.core.config import Config, canonical_json
 from components.core.records import Source
 
 #: What happens to a recognised value. ``pseudonymise`` gives the same token all over one run.
@@ -140,9 +140,60 @@ class CapConfig(Config):
         return self.api if source == "api" else self.labeler
 
 
+#: Parts of a Spark setting's name that make its value a secret. Configs are logged: a secret
+#: comes from the environment.
+_SECRET = ("secret", "password", "token", "credential", "accesskey", "access.key", "keytab")
+
+
+class SparkConfig(Config):
+    """Where the maps run under engine spark. Nothing here changes a result."""
+
+    master: str = Field(
+        "",
+        description="Spark master, as in local[4] or k8s://https://...; empty: the one that "
+        "spark-submit, the Spark Operator or SPARK_REMOTE (Spark Connect) set up. Own value.",
+    )
+    partitions: int = Field(
+        32,
+        ge=1,
+        description="Pieces that rows and bands are cut into: two or three for each core of the "
+        "cluster, and so many that one piece fits an executor. Own value.",
+    )
+    settings: dict[str, str] = Field(
+        {},
+        description="Further settings of the session, as in spark.executor.memory: 4g. No secrets: "
+        "this is logged, and executors take AWS_* from their environment.",
+    )
+
+    @pydantic.field_validator("settings")
+    @classmethod
+    def _no_secrets(cls, settings: dict[str, str]) -> dict[str, str]:
+        for name in settings:
+            if not name.startswith("spark."):
+                raise ValueError(f"{name} is no Spark setting; expected spark.<name>")
+            if any(part in name.lower().replace("-", "") for part in _SECRET):
+                raise ValueError(
+                    f"{name} would put a secret into config, logs and Spark's web page; give it to "
+                    "driver and executors in their environment (a Kubernetes Secret)"
+                )
+        return settings
+
+
 class PromptsConfig(Config):
     """Prompt preparation: validity, length, duplicates, PII, cap per user, split by user."""
 
+    engine: Literal["process", "spark"] = Field(
+        "process",
+        description="Where rows are worked on: in this process, or on Spark (extra spark). The "
+        "same result to the byte.",
+    )
+    memory_mb: int = Field(
+        512,
+        ge=16,
+        description="Megabytes for texts and pairs that are compared; what does not fit stays on "
+        "disk. Beside them the stage takes about 150 bytes a row. Own value.",
+    )
+    spark: SparkConfig = Field(SparkConfig(), description="Engine spark only.")
     max_tokens: int = Field(1000, ge=1, description="Longer prompts are dropped. Paper: 1k tokens.")
     max_characters: int = Field(
         100_000,
@@ -183,3 +234,9 @@ class PromptsConfig(Config):
         if self.validation_share + self.test_share >= 1:
             raise ValueError("validation_share + test_share must stay below 1")
         return self
+
+    def rules(self) -> str:
+        """Canonical JSON of all that decides the result: of what says where it is worked out, no
+        word."""
+        values = self.model_dump(mode="json", exclude={"engine", "memory_mb", "spark"})
+        return canonical_json(values)

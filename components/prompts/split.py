@@ -11,10 +11,8 @@ comes from the id, so there is nothing to invert or to guess, a rerun gives the 
 rounds cannot be linked.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from components.core.records import Source, Split
@@ -49,21 +47,15 @@ def split_of(unit: str, key: str, validation_share: float, test_share: float) ->
     return "validation" if point < test_share + validation_share else "train"
 
 
-@dataclass
-class Pseudonyms:
-    """Gives users the names under which they are published."""
+def pseudonym(user_id: str, number: int, secret: str) -> str:
+    """The name under which a user is published.
 
-    secret: str = ""
-    _names: dict[str, str] = field(default_factory=dict)
-
-    def of(self, user_id: str) -> str:
-        """The pseudonym of a user; the same one for the same user within a run."""
-        if user_id not in self._names:
-            self._names[user_id] = self._new(user_id)
-        return self._names[user_id]
-
-    def _new(self, user_id: str) -> str:
-        if not self.secret:
-            return f"user-{len(self._names) + 1:06d}"
-        data = user_id.encode("utf-8", "surrogatepass")
-        return "user-" + hmac.new(self.secret.encode(), data, hashlib.sha256).hexdigest()[:16]
+    Args:
+        user_id: as it came in.
+        number: of the user among those of the round, from 1, by first appearance.
+        secret: of the pseudonyms, or "".
+    """
+    if not secret:
+        return f"user-{number:06d}"
+    data = user_id.encode("utf-8", "surrogatepass")
+    return "user-" + hmac.digest(secret.encode(), data, "sha256").hex()[:16]

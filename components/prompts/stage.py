@@ -1,55 +1,77 @@
-"""The stage: raw prompts in; prompts, rejects and an audit out."""
+"""The stage: raw prompts in; prompts, rejects, signatures and an audit out."""
 
+import contextlib
 import hmac
 import json
 import os
+from collections.abc import Iterator
 
+from components.core.config import canonical_json, sha256_hex
+from components.core.dataset import expect, read_batches
 from components.core.errors import BadInput
 from components.core.records import RawPrompt
 from components.core.stage import Context, Inputs, Outputs, Stage
-from components.prompts.audit import Kept, Rejected, audit
+from components.core.storage import Storage
+from components.prompts.audit import audit
 from components.prompts.config import PromptsConfig
+from components.prompts.earlier_rounds import EarlierRounds
+from components.prompts.engines.process import ProcessEngine
 from components.prompts.headline import headline
 from components.prompts.language import NAME
-from components.prompts.length import CountTokens, estimated_tokens, policy_tokens
 from components.prompts.page import page
-from components.prompts.preparation import STEPS, Prepared, Surroundings, prepare
-from components.prompts.split import PSEUDONYM_KEY, Pseudonyms
+from components.prompts.preparation import STEPS, Engine, Prepared, prepare
+from components.prompts.publication import Publication
+from components.prompts.split import PSEUDONYM_KEY
+from components.prompts.treat import Recipe, planted, tokenizer_files
 
 
 def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Context) -> None:
-    """Inputs raw_prompts, policy (optional: its tokenizer counts); outputs prompts, rejects, audit.
+    """Prepare raw prompts.
+
+    Inputs: raw_prompts; policy (optional: its tokenizer counts); earlier (optional, several: what
+    earlier rounds published as ``signatures``). Outputs: prompts, rejects, signatures, audit.
 
     Raises BadInput where no prompt is left, or where a planted canary of a checksummed or prefixed
     PII type was not found; nothing is published then.
     """
     reference = inputs.reference("raw_prompts")
-    rows = list(inputs.rows("raw_prompts", RawPrompt))
-    counter: str = "an estimate (no policy given)"
-    count_tokens: CountTokens = estimated_tokens
-    if "policy" in inputs:
-        count_tokens = policy_tokens(inputs.folder(inputs.reference("policy")))
-        counter = "the policy's tokenizer"
+    expect(context.storage, reference, RawPrompt)
+    this_round = reference.rpartition("=")[2]
     secret = os.environ.get(PSEUDONYM_KEY, "")
-    prepared = prepare(
-        rows,
-        config,
-        Surroundings(
-            origin=reference,
-            count_tokens=count_tokens,
-            pseudonyms=Pseudonyms(secret),
-            seed=context.work_key,
-            run_key=_run_key(secret, context.work_key),
-        ),
-        lambda step: context.progress.update(step, STEPS, rows=len(rows)),
-    )
+    tokenizer: dict[str, bytes] = {}
+    if "policy" in inputs:
+        tokenizer = tokenizer_files(inputs.folder(inputs.reference("policy")))
+    # The same for the same rows under the same rules, wherever they are worked on.
+    seed = sha256_hex(canonical_json([this_round, config.rules()]))
+    recipe = Recipe(config, _run_key(secret, seed), tokenizer)
+    folder = context.workdir / "rows"
+    folder.mkdir()
+    rounds = EarlierRounds(context.storage, inputs.all("earlier"), this_round)
+    with _engine(context.storage, reference, recipe) as engine:
+        prepared = prepare(
+            engine,
+            config,
+            lambda rows: planted(config, seed, rows),
+            rounds.recogniser(config, folder),
+            folder,
+            lambda step: context.progress.update(step, STEPS),
+        )
     _check(prepared)
-    tools = {"tokens": counter, "language": NAME, "dedup": config.dedup.method}
+    publication = Publication(prepared, reference, secret)
+    outputs.dataset("prompts", "prompts", publication.prompts())
+    outputs.dataset("rejects", "rejects", publication.rejects())
+    outputs.dataset("signatures", "signatures", publication.signatures(rounds.rows(), this_round))
+
+    tools = {
+        "tokens": "the policy's tokenizer" if tokenizer else "an estimate (no policy given)",
+        "language": NAME,
+        "dedup": config.dedup.method,
+    }
     report = audit(
-        len(rows),
-        Kept.of(prepared.prompts),
-        Rejected.of(prepared.rejects, prepared.prompts),
-        prepared.located,
+        prepared.rows,
+        publication.kept(),
+        publication.rejected(),
+        publication.located(),
         prepared.recall,
         tools,
     )
@@ -57,17 +79,25 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     folder.mkdir()
     text = json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "audit.json").write_text(text, encoding="utf-8")
-
-    outputs.dataset("prompts", "prompts", prepared.prompts)
-    outputs.dataset("rejects", "rejects", prepared.rejects)
     outputs.folder("audit", "report", "prompts-audit", folder)
     outputs.headline_metrics(headline(report))
     outputs.html(page(report))
 
 
-def _run_key(secret: str, work_key: str) -> bytes:
-    """The key of pseudonymised values: of this work alone, from the secret if there is one."""
-    return hmac.digest(secret.encode(), work_key.encode(), "sha256") if secret else os.urandom(32)
+@contextlib.contextmanager
+def _engine(storage: Storage, reference: str, recipe: Recipe) -> Iterator[Engine]:
+    if recipe.config.engine == "spark":
+        from components.prompts.engines.spark import spark_engine  # pyspark: only where it is used
+
+        with spark_engine(storage, reference, recipe) as engine:
+            yield engine
+    else:
+        yield ProcessEngine(lambda: read_batches(storage, reference), recipe)
+
+
+def _run_key(secret: str, seed: str) -> bytes:
+    """The key of pseudonymised values: of this round alone, from the secret if there is one."""
+    return hmac.digest(secret.encode(), seed.encode(), "sha256") if secret else os.urandom(32)
 
 
 def _check(prepared: Prepared) -> None:
@@ -80,12 +110,10 @@ def _check(prepared: Prepared) -> None:
             f"prompts: planted PII was not found ({counts}); expected all of every checksummed or "
             "prefixed type: look at prompts.pii in the config"
         )
-    if not prepared.prompts:
-        reasons: dict[str, int] = {}
-        for reject in prepared.rejects:
-            reasons[reject.reason] = reasons.get(reject.reason, 0) + 1
-        told = ", ".join(f"{name} {count}" for name, count in sorted(reasons.items()))
-        raise BadInput(f"raw_prompts: no prompt is left of {len(prepared.rejects)} ({told})")
+    if not len(prepared.kept):
+        reasons = sorted(prepared.ledger.reasons().items())
+        told = ", ".join(f"{name} {count}" for name, count in reasons)
+        raise BadInput(f"raw_prompts: no prompt is left of {prepared.rows} ({told})")
 
 
 STAGE = Stage("prompts", PromptsConfig, run)

@@ -64,7 +64,7 @@ def test_importing_has_no_side_effect_and_stages_do_not_load_kfp_or_mlflow(tmp_p
     ]
     changed, loaded = imported(stages, tmp_path)
     assert changed == {}
-    assert not {"kfp", "mlflow", "great_expectations"} & loaded
+    assert not {"kfp", "mlflow", "great_expectations", "pyspark", "spacy"} & loaded
 
 
 def test_only_components_import_kfp() -> None:

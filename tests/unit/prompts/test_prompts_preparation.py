@@ -6,52 +6,16 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prompts_rows import LONG, prepared, row
 
-from components.core.records import Kind, Message, RawPrompt, Source
-from components.prompts.audit import Kept, Rejected, audit
-from components.prompts.config import PromptsConfig
-from components.prompts.length import estimated_tokens
+from components.core.records import Message, RawPrompt
 from components.prompts.page import page
-from components.prompts.preparation import STEPS, Prepared, Surroundings, prepare
-from components.prompts.split import Pseudonyms, split_of
+from components.prompts.split import split_of
 from components.prompts.use_case import PAPER, use_case
-
-LONG = "please write a long and friendly letter to my landlord about the heating that is broken"
-
-
-def row(
-    number: int,
-    text: str,
-    user: str = "u1",
-    source: Source = "api",
-    kind: Kind = "plain",
-    time: int = 0,
-) -> RawPrompt:
-    return RawPrompt(f"p{number}", user, source, kind, (Message("user", text),), time)
-
-
-def run(rows: list[RawPrompt], secret: str = "", **overrides: object) -> Prepared:
-    config = PromptsConfig.from_mapping({"pii": {"canaries_per_entity": 1}} | overrides)
-    around = Surroundings(
-        origin="s3://bucket/raw",
-        count_tokens=estimated_tokens,
-        pseudonyms=Pseudonyms(secret),
-        seed="seed",
-        run_key=b"key",
-    )
-    steps: list[int] = []
-    prepared = prepare(rows, config, around, steps.append)
-    assert steps == list(range(1, STEPS + 1))
-    assert len(prepared.prompts) + len(prepared.rejects) == len(rows)
-    return prepared
-
-
-def reasons(prepared: Prepared) -> dict[int, tuple[str, str]]:
-    return {reject.row: (reject.reason, reject.survivor) for reject in prepared.rejects}
 
 
 def test_every_reason_once() -> None:
-    prepared = run(
+    outcome = prepared(
         [
             row(0, LONG, time=5),
             row(1, LONG.upper(), time=3),
@@ -63,11 +27,11 @@ def test_every_reason_once() -> None:
             row(7, "hello", user=" "),
             row(0, "another text under an id that was there before"),
             RawPrompt("p9", "u1", "api", "plain", (Message("assistant", "hi"),), 0),
-            row(10, "hold \ud800 surrogates"),
+            row(10, " \u200b\u200b"),
             row(11, "what is two and two?"),
         ]
     )
-    assert reasons(prepared) == {
+    assert outcome.reasons() == {
         0: ("duplicate", "p2"),
         1: ("duplicate", "p2"),
         3: ("pii", ""),
@@ -79,56 +43,56 @@ def test_every_reason_once() -> None:
         9: ("malformed", ""),
         10: ("malformed", ""),
     }
-    assert [prompt.id for prompt in prepared.prompts] == ["p2", "p11"]
-    near = next(reject for reject in prepared.rejects if reject.row == 1)
+    assert [prompt.id for prompt in outcome.prompts] == ["p2", "p11"]
+    near = next(reject for reject in outcome.rejects if reject.row == 1)
     assert near.rule.startswith("minhash: Jaccard")
     assert near.similarity == pytest.approx(83 / 84, abs=0.01)
 
 
 def test_an_exact_duplicate_of_a_dropped_prompt_goes_for_the_same_reason() -> None:
     text = "my key is AKIAIOSFODNN7EXAMPLE, does it work?"
-    prepared = run([row(0, text), row(1, text), row(2, "hello there")])
-    assert [reject.reason for reject in prepared.rejects] == ["pii", "pii"]
-    assert prepared.rejects[1].rule == "pii: holds SECRET; its exact duplicate"
+    outcome = prepared([row(0, text), row(1, text), row(2, "hello there")])
+    assert [reject.reason for reject in outcome.rejects] == ["pii", "pii"]
+    assert outcome.rejects[1].rule == "pii: holds SECRET; its exact duplicate"
 
 
 def test_a_longer_member_that_may_not_be_published_does_not_take_its_cluster_along() -> None:
-    prepared = run([row(0, LONG), row(1, f"{LONG} 536-22-1234")])
-    assert [prompt.id for prompt in prepared.prompts] == ["p0"]
-    assert reasons(prepared) == {1: ("pii", "")}
+    outcome = prepared([row(0, LONG), row(1, f"{LONG} 536-22-1234")])
+    assert [prompt.id for prompt in outcome.prompts] == ["p0"]
+    assert outcome.reasons() == {1: ("pii", "")}
 
 
 def test_what_redaction_makes_equal_is_one() -> None:
-    prepared = run([row(0, "mail a@x.org", time=2), row(1, "mail b@x.org", time=1)])
-    assert [prompt.id for prompt in prepared.prompts] == ["p1"]
-    assert prepared.rejects[0].rule == "exact: same normal form after redaction"
-    assert prepared.prompts[0].messages[0].content == "mail [EMAIL_1]"
+    outcome = prepared([row(0, "mail a@x.org", time=2), row(1, "mail b@x.org", time=1)])
+    assert [prompt.id for prompt in outcome.prompts] == ["p1"]
+    assert outcome.rejects[0].rule == "exact: same normal form after redaction"
+    assert outcome.prompts[0].messages[0].content == "mail [EMAIL_1]"
 
 
 def test_cap_per_user_is_deterministic_and_spares_labelers() -> None:
     rng = random.Random(0)
     rows = [row(i, f"question {i} {rng.random()}", user="busy") for i in range(30)]
     rows += [row(100 + i, f"task {i} {rng.random()}", "lab", "labeler") for i in range(30)]
-    prepared = run(rows, user_cap={"api": 10})
-    kept = {prompt.id for prompt in prepared.prompts}
+    outcome = prepared(rows, user_cap={"api": 10})
+    kept = {prompt.id for prompt in outcome.prompts}
     assert len(kept) == 40
-    again = run(rows[::-1], user_cap={"api": 10})
+    again = prepared(rows[::-1], user_cap={"api": 10})
     assert {prompt.id for prompt in again.prompts} == kept
-    assert Counter(r.reason for r in prepared.rejects) == {"user_cap": 20}
-    assert len(run(rows, user_cap={"api": 10, "labeler": 5}).prompts) == 15
+    assert Counter(r.reason for r in outcome.rejects) == {"user_cap": 20}
+    assert len(prepared(rows, user_cap={"api": 10, "labeler": 5}).prompts) == 15
 
 
 def test_users_stand_in_one_split_and_never_move() -> None:
     rng = random.Random(1)
     users = [f"user-{i}" for i in range(300)]
     rows = [row(i, f"ask {rng.random()} {i}", rng.choice(users)) for i in range(900)]
-    prepared = run(rows)
+    outcome = prepared(rows)
     splits: dict[str, set[str]] = {}
-    for prompt in prepared.prompts:
+    for prompt in outcome.prompts:
         splits.setdefault(prompt.user_id, set()).add(prompt.split)
     assert all(len(found) == 1 for found in splits.values())
-    by_id = {prompt.id: prompt.split for prompt in prepared.prompts}
-    half = run(rows[::2])
+    by_id = {prompt.id: prompt.split for prompt in outcome.prompts}
+    half = prepared(rows[::2])
     assert all(by_id[prompt.id] == prompt.split for prompt in half.prompts)
 
 
@@ -144,23 +108,20 @@ def test_shares_of_splits_are_those_of_the_config() -> None:
 def test_user_ids_are_never_published() -> None:
     rows = [row(i, f"question number {i}", user=f"company-{i % 3}") for i in range(9)]
     for secret in ("", "a secret"):
-        published = [prompt.user_id for prompt in run(rows, secret).prompts]
+        published = [prompt.user_id for prompt in prepared(rows, secret).prompts]
         assert len(set(published)) == 3
         assert not any("company" in user for user in published)
-    assert run(rows).prompts[0].user_id == "user-000001"
-    one, two = (run(rows[start:], "a secret").prompts for start in (0, 1))
+    assert prepared(rows).prompts[0].user_id == "user-000001"
+    one, two = (prepared(rows[start:], "a secret").prompts for start in (0, 1))
     assert one[1].user_id == two[0].user_id  # with a secret, rounds can be linked
-    assert one[1].user_id != run(rows, "another").prompts[1].user_id
+    assert one[1].user_id != prepared(rows, "another").prompts[1].user_id
 
 
 def test_the_audit_holds_no_value_and_the_page_no_text() -> None:
     rows = [row(0, "mail jo.miller@example.com about <b>cats</b>"), row(1, "card 4111111111111111")]
-    prepared = run(rows)
-    report = audit(
-        2, Kept.of(prepared.prompts), Rejected.of(prepared.rejects, prepared.prompts),
-        prepared.located, prepared.recall, {"tokens": "x", "language": "none"},
-    )  # fmt: skip
-    shown = f"{report}{page(report)}{prepared.rejects}"
+    outcome = prepared(rows)
+    report = outcome.report
+    shown = f"{report}{page(report)}{outcome.rejects}"
     for value in ("jo.miller", "4111111111111111", "cats", "u1"):
         assert value not in shown
     assert report["raw"] == report["kept"] + sum(report["rejected"].values())
@@ -171,9 +132,9 @@ def test_the_audit_holds_no_value_and_the_page_no_text() -> None:
 
 
 def test_an_id_that_is_an_address_is_refused_and_not_repeated() -> None:
-    prepared = run([RawPrompt("jo@x.org", "u", "api", "plain", (Message("user", "hi"),), 0)])
-    assert prepared.rejects[0].reason == "malformed"
-    assert prepared.rejects[0].id == ""
+    outcome = prepared([RawPrompt("jo@x.org", "u", "api", "plain", (Message("user", "hi"),), 0)])
+    assert outcome.rejects[0].reason == "malformed"
+    assert outcome.rejects[0].id == ""
 
 
 @pytest.mark.parametrize(
@@ -203,7 +164,7 @@ def test_use_cases_of_the_paper(text: str, expected: str) -> None:
             st.integers(0, 6),
             st.sampled_from(["", " ", "a", "b", "c@x.org"]),
             st.one_of(
-                st.text(alphabet=st.characters(exclude_categories=()), max_size=60),
+                st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60),
                 st.sampled_from([LONG, LONG + " now", "4111111111111111", "me@x.org", "x " * 1200]),
             ),
         ),
@@ -211,20 +172,23 @@ def test_use_cases_of_the_paper(text: str, expected: str) -> None:
     )
 )
 def test_counts_add_up_whatever_comes_in(rows: list[tuple[int, str, str]]) -> None:
-    prepared = run([row(number, text, user) for number, user, text in rows], user_cap={"api": 2})
-    positions = sorted(reject.row for reject in prepared.rejects)
+    outcome = prepared(
+        [row(number, text, user) for number, user, text in rows], user_cap={"api": 2}
+    )
+    positions = sorted(reject.row for reject in outcome.rejects)
     assert len(set(positions)) == len(positions)
-    assert len({prompt.id for prompt in prepared.prompts}) == len(prepared.prompts)
-    assert max(Counter(p.user_id for p in prepared.prompts).values(), default=0) <= 2
+    assert len({prompt.id for prompt in outcome.prompts}) == len(outcome.prompts)
+    assert max(Counter(p.user_id for p in outcome.prompts).values(), default=0) <= 2
 
 
 def test_languages_that_are_not_in_the_list_go_and_without_a_list_none_do() -> None:
     german = "Wie backe ich zu Hause ein gutes Brot mit Sauerteig?"
     rows = [row(0, LONG), row(1, german), row(2, german), row(3, "12 + 30")]
-    assert {p.id: p.language for p in run(rows).prompts} == {"p0": "en", "p1": "de", "p3": "und"}
-    prepared = run(rows, languages=["en", "und"])
-    assert [prompt.id for prompt in prepared.prompts] == ["p0", "p3"]
-    assert [(r.row, r.reason, r.rule) for r in prepared.rejects] == [
+    found = {p.id: p.language for p in prepared(rows).prompts}
+    assert found == {"p0": "en", "p1": "de", "p3": "und"}
+    outcome = prepared(rows, languages=["en", "und"])
+    assert [prompt.id for prompt in outcome.prompts] == ["p0", "p3"]
+    assert [(r.row, r.reason, r.rule) for r in outcome.rejects] == [
         (1, "language", "languages: de is not in the list"),
         (2, "language", "languages: de is not in the list; its exact duplicate"),
     ]

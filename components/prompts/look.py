@@ -1,0 +1,120 @@
+"""The first look at rows: what is wrong with each, and what tells it apart. No text goes on.
+
+A map from Arrow batch to Arrow batch that sees one row at a time: whoever cuts rows into batches,
+and wherever it runs, a row gives the same facts.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from components.core.records import RawPrompt
+from components.core.shards import CHUNK
+from components.prompts.dedup.signatures import digest
+from components.prompts.normal_forms import conversations
+from components.prompts.normalise import TURN
+from components.prompts.row_ids import person_in
+
+_KEY = pa.binary(16)
+#: What is known of a row after the first look.
+FACTS = pa.schema(
+    [
+        pa.field("row", pa.int64()),
+        # The row's own id; "" where it may not be repeated.
+        pa.field("id", pa.string()),
+        # What makes a row malformed, or "".
+        pa.field("fault", pa.string()),
+        # Characters of all turns together.
+        pa.field("characters", pa.int64()),
+        pa.field("id_key", _KEY),
+        pa.field("user_key", _KEY),
+        # Of the normal form of the whole conversation: its digest, and its characters.
+        pa.field("digest", _KEY),
+        pa.field("length", pa.int64()),
+        pa.field("time", pa.int64()),
+        # 0 for an API user's prompt, 1 for a labeler's.
+        pa.field("source", pa.int8()),
+    ]
+)
+
+
+def look(batch: pa.RecordBatch, first_row: int, max_characters: int) -> pa.RecordBatch:
+    """Facts of raw rows.
+
+    Args:
+        batch: rows of ``raw_prompts``.
+        first_row: the number of its first row in the whole dataset.
+        max_characters: longer prompts are not looked at any further.
+    """
+    rows = list(_rows(batch))
+    facts = [_facts(row, first_row + place) for place, row in enumerate(rows)]
+    short = [
+        place
+        for place, fact in enumerate(facts)
+        if not fact["fault"] and fact["characters"] <= max_characters
+    ]
+    texts = conversations([raw_prompt(rows[place]).messages for place in short])
+    for place, text in zip(short, texts, strict=True):
+        fact = facts[place]
+        if text.rpartition(TURN)[2] in ("", "user: "):
+            fact["fault"] = "the user's last turn holds nothing but invisible characters"
+        fact |= {"digest": digest(text), "length": len(text)}
+    return pa.RecordBatch.from_pylist(facts, schema=FACTS)
+
+
+def raw_prompt(row: dict[str, Any]) -> RawPrompt:
+    """A row whose facts hold no fault, as a record."""
+    return RawPrompt.from_row(row)
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    for start in range(0, batch.num_rows, CHUNK):
+        yield from batch.slice(start, CHUNK).to_pylist()
+
+
+def _facts(row: dict[str, Any], number: int) -> dict[str, Any]:
+    name, user, wrong = row["id"] or "", row["user_id"] or "", fault(row)
+    return {
+        "row": number,
+        # Nobody's name is published, in an id neither; the row number finds the row.
+        "id": "" if person_in(name, user) else name,
+        "fault": wrong,
+        "characters": 0 if wrong else sum(len(turn["content"]) for turn in row["messages"]),
+        "id_key": key(name),
+        "user_key": key(user),
+        "digest": bytes(16),
+        "length": 0,
+        "time": row["time"] or 0,
+        "source": int(row["source"] == "labeler"),
+    }
+
+
+def key(text: str) -> bytes:
+    """16 bytes that stand for a text of any kind."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def fault(row: dict[str, Any]) -> str:
+    """What is wrong with a raw row, or ""."""
+    if not row["id"]:
+        return "id is empty"
+    if not (row["user_id"] or "").strip():
+        return "user_id is empty"
+    if held := person_in(row["id"], row["user_id"]):
+        return f"id holds {held}"
+    if row["source"] not in ("api", "labeler"):
+        return "source is neither api nor labeler"
+    if row["kind"] not in ("plain", "few_shot", "user_based"):
+        return "kind is none of plain, few_shot, user_based"
+    if row["time"] is None:
+        return "time is missing"
+    turns = row["messages"] or []
+    if not all(turn and turn["role"] and turn["content"] is not None for turn in turns):
+        return "a turn lacks its role or its text"
+    if not turns or turns[-1]["role"] != "user":
+        return "messages do not end with a user's turn"
+    if not turns[-1]["content"].strip():
+        return "the user's last turn is empty"
+    return ""
