@@ -1,5 +1,6 @@
 """What the audit says: counts and row ids, never a value or the words around one."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 SOURCES: tuple[Source, ...] = get_args(Source)
 #: Sizes of clusters, survivor included, are told apart from these on.
 _SIZE_EDGES = (3, 5, 10, 50)
+#: What a rule says of one row: the rest is the rule.
+_ESTIMATE = re.compile(r" \d\.\d+(?= >= )")
 
 
 @dataclass(frozen=True)
@@ -94,17 +97,17 @@ def audit(
 ) -> dict[str, Any]:
     """The audit as plain values. ``tools`` says what counted tokens and told languages."""
     reasons: Counter[str] = Counter()
-    for (reason, _), count in rejected.rules.items():
+    rules: Counter[str] = Counter()
+    for (reason, rule), count in rejected.rules.items():
         reasons[reason] += count
+        rules[f"{reason}: {_ESTIMATE.sub('', rule)}"] += count
     number = len(kept.tokens)
     return {
         "format": FORMAT,
         "raw": raw,
         "kept": number,
         "rejected": _by_count(reasons),
-        "rules": _by_count(
-            {f"{reason}: {rule}": count for (reason, rule), count in rejected.rules.items()}
-        ),
+        "rules": _by_count(rules),
         "clusters": len(rejected.cluster_sizes),
         "cluster_sizes": binned(_counted(rejected.cluster_sizes), _SIZE_EDGES),
         "splits": _splits(kept),

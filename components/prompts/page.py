@@ -91,10 +91,22 @@ def _clusters(audit: Mapping[str, Any]) -> str:
         for name, n in sizes.items()
     ]
     if not rows:
-        return "<h2>Clusters of duplicates</h2><p>None.</p>"
+        return f"<h2>Clusters of duplicates</h2><p>None.</p>{_compared(audit)}"
     caption = "A cluster's longest prompt stays, of equal ones the earliest."
     head = ("Prompts in it", "Clusters", "")
-    return f"<h2>Clusters of duplicates: {audit['clusters']:,}</h2>" + _table(head, rows, caption)
+    title = f"<h2>Clusters of duplicates: {audit['clusters']:,}</h2>"
+    return title + _table(head, rows, caption) + _compared(audit)
+
+
+def _compared(audit: Mapping[str, Any]) -> str:
+    """What the other rule would have dropped, where both were tried."""
+    if not (compared := audit.get("compared")):
+        return ""
+    return (
+        f'<p class="note">Near-duplicates by verified MinHash: {compared["minhash"]:,}; by the '
+        f"paper's rule of long common prefixes: {compared['prefix']:,}; by both: "
+        f"{compared['both']:,}.</p>"
+    )
 
 
 def _rules(audit: Mapping[str, Any]) -> str:

@@ -71,6 +71,14 @@ def test_counts_by_hand() -> None:
     assert report["languages"] == {"en": 3, "und": 1}
 
 
+def test_rules_are_counted_without_what_they_say_of_one_row() -> None:
+    rule = "signature: estimated Jaccard {} >= 0.8"
+    rules = {("earlier_round", rule.format(share)): 2 for share in ("0.91", "0.875", "1.0")}
+    recall = Recall({}, {}, ())
+    report = audit(6, Kept.of([]), Rejected(rules, np.array([], dtype=np.int64)), [], recall, {})
+    assert report["rules"] == {"earlier_round: signature: estimated Jaccard >= 0.8": 6}
+
+
 def test_metrics_are_the_audits_numbers() -> None:
     figures = headline(made())
     assert figures["kept_share"] == 0.4
@@ -150,6 +158,13 @@ def test_the_page_is_whole_self_contained_and_says_every_number_in_text() -> Non
     assert "duplicate: <rule> & more" in text
     assert "<rule>" not in html
     assert "SECRET TEXT" not in html
+
+
+def test_both_rules_for_near_duplicates_are_told_where_both_were_tried() -> None:
+    assert "common prefixes" not in page(made())
+    html = page(made() | {"compared": {"minhash": 1234, "prefix": 77, "both": 70}})
+    assert "MinHash: 1,234" in html
+    assert "prefixes: 77; by both: 70" in html
 
 
 def test_the_funnel_ends_where_what_is_kept_ends() -> None:
