@@ -28,7 +28,7 @@ from components.prompts.collected import Collected, Looked, Selection, numbered
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup.earlier import Earlier
 from components.prompts.dedup.exact import equal
-from components.prompts.dedup.near import Clusters
+from components.prompts.dedup.near import Clusters, Compared, rules_compared
 from components.prompts.ledger import Ledger, Mask, earlier_number
 from components.prompts.pii.canaries import Recall, recall
 from components.prompts.pii.redact import Finding, Treated
@@ -64,6 +64,8 @@ class Prepared:
     #: Ids of earlier rounds' prompts that rows were dropped for.
     earlier_ids: Strings
     recall: Recall
+    #: What each of the two rules for near-duplicates drops.
+    compared: Compared
 
     @property
     def rows(self) -> int:
@@ -117,7 +119,7 @@ def prepare(
     if earlier is not None:
         _drop_earlier(ledger, collected, looked, earlier, earlier_ids, folder)
     equal_rows = _drop_equal(ledger, collected, looked)
-    _drop_near(ledger, collected, looked, engine, folder)
+    compared = _drop_near(ledger, collected, looked, engine, config, folder)
     ledger.follow(equal_rows)
     report(4)
 
@@ -131,7 +133,7 @@ def prepare(
         raise AssertionError(
             f"prompts: {len(looked)} rows came in, {len(kept)} + {ledger.dropped()} came out"
         )
-    return Prepared(ledger, looked, collected, kept, earlier_ids, found)
+    return Prepared(ledger, looked, collected, kept, earlier_ids, found, compared)
 
 
 def _validate(ledger: Ledger, looked: Looked, config: PromptsConfig) -> None:
@@ -249,8 +251,9 @@ def _drop_near(
     collected: Collected,
     looked: Looked,
     engine: Engine,
+    config: PromptsConfig,
     folder: Path,
-) -> None:
+) -> Compared:
     positions = _left(ledger, collected)
     times = looked.numbers("time")[collected.numbers("row")[positions]]
     selection = Selection(collected, positions, times, folder / "compared")
@@ -258,6 +261,7 @@ def _drop_near(
     gone = clusters.dropped()
     rows, stays = selection.rows[gone], selection.rows[clusters.stands_for[gone]]
     ledger.drop(rows, "duplicate", clusters.rule, stays, clusters.similarity[gone])
+    return rules_compared(selection, config.dedup, clusters, config.memory_mb)
 
 
 def _drop_over_cap(
