@@ -66,6 +66,7 @@ PIPELINES = {
                 "documents": "latest",
                 "rankings": "",
                 "earlier": "",
+                "previous_audit": "",
                 "base": "",
             },
             loops=True,

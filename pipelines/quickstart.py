@@ -63,6 +63,7 @@ def quickstart(
         raw_prompts=world.outputs["raw_prompts"],
         policy=base.outputs["policy"],
         earlier="",
+        previous_audit="",
     )
     tuned = tune(
         config=sft,

@@ -18,6 +18,7 @@ def resolve(
     pretraining: str,
     rankings: str,
     signatures: str,
+    previous_audit: str,
     base: str,
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Resolved",
@@ -27,6 +28,7 @@ def resolve(
         ("pretraining", str),
         ("rankings", str),
         ("signatures", str),
+        ("previous_audit", str),
         ("base", str),
     ],
 ):
@@ -38,6 +40,7 @@ def resolve(
         pretraining: Reference or ``latest``.
         rankings: Reference, ``latest``, or empty where none exist yet.
         signatures: Those of earlier rounds: the same.
+        previous_audit: That of the last round's prompts: the same.
         base: Reference of a published policy, ``latest``, or empty to make one.
     """
     from components.core.launch import resolve_references
@@ -49,6 +52,7 @@ def resolve(
             "pretraining": ("dataset", pretraining),
             "rankings": ("dataset", rankings),
             "signatures": ("dataset", signatures),
+            "prompts-audit": ("report", previous_audit),
             "base": ("policy", base),
         }
     )

@@ -22,6 +22,7 @@ def rlhf(
     documents: str,
     rankings: str,
     earlier: str,
+    previous_audit: str,
     base: str,
     pretraining: str,
     prompts: str,
@@ -45,6 +46,8 @@ def rlhf(
         rankings: Reference of a ``rankings`` dataset, ``latest``, or empty where none exist yet.
         earlier: Reference of a ``signatures`` dataset, ``latest``, or empty: prompts that those
             rounds published are not used again.
+        previous_audit: Reference of the audit of the last round's prompts, ``latest``, or empty:
+            this round's are compared with it.
         base: Reference of a published policy to start from, or empty to make one.
         pretraining: Config of the stage, as JSON; so are all others.
         prompts: Preparation of prompts.
@@ -65,6 +68,7 @@ def rlhf(
         pretraining=documents,
         rankings=rankings,
         signatures=earlier,
+        previous_audit=previous_audit,
         base=base,
     ).set_caching_options(False)
     start = pretrain(
@@ -75,6 +79,7 @@ def rlhf(
         raw_prompts=given.outputs["raw_prompts"],
         policy=start.outputs["policy"],
         earlier=given.outputs["signatures"],
+        previous_audit=given.outputs["previous_audit"],
     )
     tuned = tune(
         config=sft,

@@ -13,6 +13,7 @@ def prompts(
     raw_prompts: str,
     policy: str,
     earlier: str,
+    previous_audit: str,
     manifest: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     page: dsl.Output[dsl.HTML],
@@ -26,6 +27,7 @@ def prompts(
         raw_prompts: reference of a raw_prompts dataset.
         policy: reference of a policy whose tokenizer counts tokens, "" for an estimate.
         earlier: reference of the signatures of earlier rounds, "" where there are none.
+        previous_audit: reference of the last round's audit, "" where there is none.
         manifest: the outputs' manifests.
         metrics: headline figures.
         page: the funnel.
@@ -35,7 +37,12 @@ def prompts(
     outputs = run_component(
         "components.prompts.stage",
         config,
-        {"raw_prompts": raw_prompts, "policy": policy, "earlier": earlier},
+        {
+            "raw_prompts": raw_prompts,
+            "policy": policy,
+            "earlier": earlier,
+            "previous_audit": previous_audit,
+        },
         manifest,
         metrics,
         page,

@@ -236,7 +236,7 @@ class PromptsConfig(Config):
         return self
 
     def rules(self) -> str:
-        """Canonical JSON of all that decides the result: of what says where it is worked out, no
-        word."""
-        values = self.model_dump(mode="json", exclude={"engine", "memory_mb", "spark"})
+        """Canonical JSON of all that decides the result: no word of where it is worked out, nor of
+        what it is compared with."""
+        values = self.model_dump(mode="json", exclude={"engine", "memory_mb", "spark", "drift"})
         return canonical_json(values)

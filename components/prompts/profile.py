@@ -8,8 +8,9 @@ Counting distinct elements in a data stream; Beyer et al. 2007, on synopses for 
 
 import bisect
 import hashlib
+import heapq
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -86,21 +87,21 @@ def binned(counts: Mapping[int, int], edges: Sequence[int]) -> dict[str, int]:
 def sketch(users: Iterable[str], secret: str) -> UserSketch | None:
     """The sketch of distinct users under the pseudonyms' key; None without one.
 
-    Without a key anybody could hash a guess and look whether it is there.
+    Without a key anybody could hash a guess and look whether it is there. Memory: ``SKETCH`` users.
     """
     if not secret:
         return None
     key = hmac.digest(secret.encode(), b"instructflow user sketch", "sha256")
-    hashes = {_hash(key, user) for user in users}
-    return UserSketch(
-        key=hashlib.sha256(key).hexdigest()[:8],
-        users=len(hashes),
-        least=tuple(sorted(hashes)[:SKETCH]),
-    )
+    number = 0
 
+    def hashes() -> Iterator[str]:
+        nonlocal number
+        for user in users:
+            number += 1
+            yield hmac.digest(key, user.encode("utf-8", "surrogatepass"), "sha256")[:8].hex()
 
-def _hash(key: bytes, user: str) -> str:
-    return hmac.digest(key, user.encode("utf-8", "surrogatepass"), "sha256")[:8].hex()
+    least = tuple(heapq.nsmallest(SKETCH, hashes()))
+    return UserSketch(key=hashlib.sha256(key).hexdigest()[:8], users=number, least=least)
 
 
 def novelty(before: UserSketch | None, now: UserSketch | None) -> dict[str, int] | None:

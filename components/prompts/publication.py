@@ -116,6 +116,23 @@ class Publication:
         ledger = self.prepared.ledger
         return Rejected(ledger.rules(), ledger.cluster_sizes())
 
+    def raw_users(self) -> tuple[dict[int, int], Iterator[str]]:
+        """The users of all well-formed rows.
+
+        Returns:
+            How many users have so many rows, and a name for each user that tells them apart and
+            says nothing else.
+        """
+        looked = self.prepared.looked
+        well_formed = np.ones(len(looked), dtype=np.bool_)
+        for rows in looked.faults.values():
+            well_formed[rows] = False
+        keys = looked.keys("user_key")[well_formed]
+        user, first = numbered(keys)
+        numbers, users = np.unique(np.bincount(user), return_counts=True)
+        names = (keys[at].tobytes().hex() for at in first)
+        return dict(zip(numbers.tolist(), users.tolist(), strict=True)), names
+
     def located(self) -> Iterator[Located]:
         """The values that were found, in rows that were kept and in those that were dropped."""
         for batch in self.prepared.collected.batches.read():

@@ -18,8 +18,10 @@ from components.prompts.earlier_rounds import EarlierRounds
 from components.prompts.engines.process import ProcessEngine
 from components.prompts.headline import headline
 from components.prompts.language import NAME
+from components.prompts.last_round import compare_rounds, last_round
 from components.prompts.page import page
 from components.prompts.preparation import STEPS, Engine, Prepared, prepare
+from components.prompts.profile import sketch
 from components.prompts.publication import Publication
 from components.prompts.split import PSEUDONYM_KEY
 from components.prompts.treat import Recipe, planted, tokenizer_files
@@ -29,13 +31,16 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     """Prepare raw prompts.
 
     Inputs: raw_prompts; policy (optional: its tokenizer counts); earlier (optional, several: what
-    earlier rounds published as ``signatures``). Outputs: prompts, rejects, signatures, audit.
+    earlier rounds published as ``signatures``); previous_audit (optional: the last round's audit,
+    which this one is compared with). Outputs: prompts, rejects, signatures, audit.
 
-    Raises BadInput where no prompt is left, or where a planted canary of a checksummed or prefixed
-    PII type was not found; nothing is published then.
+    Raises BadInput where no prompt is left, where a planted canary of a checksummed or prefixed
+    PII type was not found, or where this round drifted and that is to stop it; nothing is published
+    then.
     """
     reference = inputs.reference("raw_prompts")
     expect(context.storage, reference, RawPrompt)
+    last = last_round(inputs, reference)
     this_round = reference.rpartition("=")[2]
     secret = os.environ.get(PSEUDONYM_KEY, "")
     tokenizer: dict[str, bytes] = {}
@@ -58,10 +63,6 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
         )
     _check(prepared)
     publication = Publication(prepared, reference, secret)
-    outputs.dataset("prompts", "prompts", publication.prompts())
-    outputs.dataset("rejects", "rejects", publication.rejects())
-    outputs.dataset("signatures", "signatures", publication.signatures(rounds.rows(), this_round))
-
     tools = {
         "tokens": "the policy's tokenizer" if tokenizer else "an estimate (no policy given)",
         "language": NAME,
@@ -75,12 +76,18 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
         prepared.recall,
         tools,
     )
+    rows_per_user, users = publication.raw_users()
+    drift = compare_rounds(report, last, rows_per_user, sketch(users, secret), config.drift)
+
+    outputs.dataset("prompts", "prompts", publication.prompts())
+    outputs.dataset("rejects", "rejects", publication.rejects())
+    outputs.dataset("signatures", "signatures", publication.signatures(rounds.rows(), this_round))
     folder = context.workdir / "audit"
     folder.mkdir()
     text = json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "audit.json").write_text(text, encoding="utf-8")
     outputs.folder("audit", "report", "prompts-audit", folder)
-    outputs.headline_metrics(headline(report))
+    outputs.headline_metrics(headline(report) | (drift.metrics() if drift else {}))
     outputs.html(page(report))
 
 

@@ -1,0 +1,118 @@
+"""Two rounds through the stage: the second is compared with the first, and may be stopped."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.core.config import Config
+from components.core.dataset import Provenance, publish_records
+from components.core.errors import BadInput
+from components.core.progress import Progress
+from components.core.records import Message, RawPrompt
+from components.core.stage import Context, Inputs, Outputs
+from components.core.storage import Storage
+from components.core.tracking import RecordingTracker
+from components.prompts.config import PromptsConfig
+from components.prompts.split import PSEUDONYM_KEY
+from components.prompts.stage import STAGE
+
+#: Words that make prompts of which no two are near-duplicates.
+WORDS = (
+    *("amber", "basil", "cedar", "delta", "ember", "fjord", "grain"),
+    *("heath", "inlet", "joust", "karma", "lemon", "maple", "north"),
+)
+
+
+def raw(storage: Storage, root: str, start: int, users: range, extra: int = 0) -> str:
+    """300 distinct short prompts; ``extra`` repetitions of the first of them."""
+    rows = [
+        RawPrompt(
+            id=f"row{start + n}", user_id=f"customer {users[n % len(users)]}", source="api",
+            kind="plain", messages=(Message("user", text(start + n)),), time=n,
+        )
+        for n in range(300)
+    ]  # fmt: skip
+    again = [
+        RawPrompt(f"again{n}", "customer 0", "api", "plain", rows[n].messages, 1_000 + n)
+        for n in range(extra)
+    ]
+    return publish_records(storage, root, "raw_prompts", rows + again, Provenance())
+
+
+def text(number: int) -> str:
+    a, b, c = (WORDS[number // 14**k % 14] for k in range(3))
+    return f"What is {a} {b} {c}?"
+
+
+def run(
+    storage: Storage, root: str, workdir: Path, references: dict[str, str], config: Config
+) -> tuple[Outputs, dict[str, Any]]:
+    workdir.mkdir()
+    tracker = RecordingTracker()
+    inputs = Inputs(references, storage, workdir)
+    outputs = Outputs(storage, root, Provenance(parents=inputs.parents()), tracker)
+    context = Context(
+        stage="prompts", run="r", storage=storage, root=root, tracker=tracker,
+        progress=Progress("prompts"), workdir=workdir, work_key="w",
+    )  # fmt: skip
+    STAGE.run(config, inputs, outputs, context)
+    folder = inputs.folder(outputs.references["audit"])
+    return outputs, json.loads((folder / "audit.json").read_text())
+
+
+def test_second_round_is_compared_with_the_first(
+    storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PSEUDONYM_KEY, "secret of the test")
+    first_raw = raw(storage, root, 0, range(100))
+    first, audit = run(storage, root, tmp_path / "1", {"raw_prompts": first_raw}, PromptsConfig())
+    assert audit["drift"] is None
+    assert audit["profile"]["prompts_per_user"]["2-3"] == 100
+    assert audit["profile"]["users"]["users"] == 100
+    assert "customer" not in json.dumps(audit)
+    assert first.page is not None
+    assert "No audit of a last round was given" in first.page
+
+    # Half of the users are new; 200 of 500 rows are duplicates.
+    references = {
+        "raw_prompts": raw(storage, root, 300, range(50, 150), extra=200),
+        "previous_audit": first.references["audit"],
+    }
+    second, audit = run(storage, root, tmp_path / "2", references, PromptsConfig())
+    figures = {figure["name"]: figure for figure in audit["drift"]["figures"]}
+    assert figures["duplicates"]["level"] == "stop"
+    assert figures["duplicates"]["before"] == {"duplicate": 0.0, "other": 1.0}
+    assert figures["duplicates"]["now"] == {"duplicate": 0.4, "other": 0.6}
+    assert figures["length"]["level"] == figures["language"]["level"] == "stable"
+    assert second.headline["drift.duplicates"] == figures["duplicates"]["psi"]
+    # 50 new ones and the one whose rows repeat, customer 0, who was there before: 50 of 101.
+    assert audit["drift"]["new_users_share"] == pytest.approx(50 / 101)
+    assert second.headline["new_users_share"] == pytest.approx(50 / 101)
+    assert second.page is not None
+    assert "drifted, beyond stop" in second.page
+
+    # The same again, given its own audit as the latest, says the same.
+    again = references | {"previous_audit": second.references["audit"]}
+    third, audit_again = run(storage, root, tmp_path / "3", again, PromptsConfig())
+    assert audit_again == audit
+    assert third.references == second.references
+
+
+def test_a_round_that_drifted_is_not_published_where_that_stops_it(
+    storage: Storage, root: str, tmp_path: Path
+) -> None:
+    first_raw = raw(storage, root, 0, range(100))
+    first, _ = run(storage, root, tmp_path / "1", {"raw_prompts": first_raw}, PromptsConfig())
+    references = {
+        "raw_prompts": raw(storage, root, 300, range(100), extra=200),
+        "previous_audit": first.references["audit"],
+    }
+    config = PromptsConfig.from_mapping({"drift": {"action": "stop"}})
+    before = [info.uri for info in storage.list(f"{root}/")]
+    with pytest.raises(BadInput, match=r"duplicates \d\.\d\d \(duplicate: 0% -> 40%\)"):
+        run(storage, root, tmp_path / "2", references, config)
+    assert [info.uri for info in storage.list(f"{root}/")] == before
+    # What drift does is no part of what rows become.
+    assert config.rules() == PromptsConfig().rules()
