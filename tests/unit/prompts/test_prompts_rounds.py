@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.core.config import Config
-from components.core.dataset import Provenance, publish_records
+from components.core.dataset import Provenance, publish_records, read_table
 from components.core.errors import BadInput
 from components.core.progress import Progress
 from components.core.records import Message, RawPrompt
@@ -116,3 +116,36 @@ def test_a_round_that_drifted_is_not_published_where_that_stops_it(
     assert [info.uri for info in storage.list(f"{root}/")] == before
     # What drift does is no part of what rows become.
     assert config.rules() == PromptsConfig().rules()
+
+
+@pytest.mark.parametrize("secret", ["", "secret of the test"])
+def test_nothing_that_is_published_names_a_user(
+    storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    """Whatever becomes of a row: kept, malformed, too long, PII, duplicate, capped."""
+    monkeypatch.setenv(PSEUDONYM_KEY, secret)
+    whose = "zanzibar-4711"
+    said = {
+        "a": text(0), "b": text(0), f"{whose}-c": text(1), f"{whose}@example.org": text(2),
+        "d": "my card is 4111 1111 1111 1111", "e": "word " * 2_000, "f": text(3), "g": text(4),
+        "h": "", "i": text(3), "j": text(4),
+    }  # fmt: skip
+    rows = [
+        RawPrompt(name, whose, "api", "plain", (Message("user", words or "\u200b"),), n)
+        for n, (name, words) in enumerate(said.items())
+    ]
+    reference = publish_records(storage, root, "raw_prompts", rows, Provenance())
+    config = PromptsConfig.from_mapping({"user_cap": {"api": 2}})
+    outputs, audit = run(storage, root, tmp_path / "1", {"raw_prompts": reference}, config)
+    assert set(audit["rejected"]) == {"malformed", "too_long", "pii", "duplicate", "user_cap"}
+    rejects = read_table(storage, outputs.references["rejects"]).to_pylist()
+    assert [row["id"] for row in rejects if row["reason"] == "malformed"] == ["", "", "h"]
+    for name in ("prompts", "rejects", "signatures"):
+        rows_of = read_table(storage, outputs.references[name]).to_pylist()
+        assert rows_of
+        assert whose not in repr(rows_of)
+    for info in storage.list(f"{root}/"):
+        if "/datasets/raw_prompts/" not in info.uri and not info.uri.endswith(".parquet"):
+            assert whose.encode() not in storage.get_bytes(info.uri), info.uri
+    assert outputs.page is not None
+    assert whose not in outputs.page
