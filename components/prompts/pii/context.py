@@ -37,7 +37,7 @@ _ACCOUNT = (
     rf"|{_SITES}(?: (?:handle|user ?name|name|id|account))?)[\"']?"
 )
 _USER = re.compile(
-    rf"(?<![a-z]){_ACCOUNT}(?: is| was|:| =|=)[ \"'`]{{0,2}}(?P<value>@?\w[\w.-]{{2,}}+)",
+    rf"(?<![a-z])(?:my )?{_ACCOUNT}(?: is| was|:| =|=)[ \"'`]{{0,2}}(?P<value>@?\w[\w.-]{{2,}}+)",
     re.IGNORECASE,
 )
 #: "follow me @night_owl7": a handle that is the writer's own.
@@ -45,9 +45,15 @@ _OWN = re.compile(
     r"(?<![a-z])(?:follow me|message me|dm me|text me|add me|find me|i'?m|i am|reach me)"
     r"(?: (?:on|at|as|here|over|via|under|to|my))?(?: (?:twitter|instagram|insta|ig|telegram"
     r"|discord|snapchat|snap|tiktok|github|x|threads|mastodon|reddit))?(?: (?:as|at|under))?:? ?"
-    r"(?P<value>@\w[\w.]{2,}+)",
+    r"(?P<value>@\w[\w.-]{2,}+)",
     re.IGNORECASE,
 )
+#: What may follow "my username is" and is none.
+_NO_NAMES = frozenset({
+    "the", "not", "already", "taken", "invalid", "wrong", "too", "correct", "case", "being",
+    "displayed", "shown", "public", "private", "and", "set", "different", "unique", "incorrect",
+    "unavailable", "available", "what", "required", "missing", "your",
+})  # fmt: skip
 _WORD_AND_NUMBER = re.compile(r"(?=.*[\d_]).*[^\W\d_]")
 
 
@@ -73,7 +79,8 @@ def user_name(config: PiiConfig) -> Entity:
 
     def check(match: re.Match[str]) -> Span | None:
         value = match["value"].rstrip(".-")
-        if value.startswith("@") or _WORD_AND_NUMBER.match(value):
+        own = match.group()[:3].lower() == "my " and value.lower() not in _NO_NAMES
+        if own or value.startswith("@") or _WORD_AND_NUMBER.match(value):
             return match.start("value"), match.start("value") + len(value)
         return None
 
@@ -88,7 +95,7 @@ def user_name(config: PiiConfig) -> Entity:
         check=check,
         gate=rf"(?i:{_ACCOUNT}(?: is| was|:| =|=)[ \"'`]{{0,2}}\S{{3}})",
     )
-    own = Rule("user_name.own", _OWN, gate=r"[ :]@\S{3}")
+    own = Rule("user_name.own", _OWN, check=check, gate=r"[ :]@\S{3}")
     return Entity("USER_NAME", (said, own), "redact", False, canary)
 
 

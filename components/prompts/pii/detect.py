@@ -44,7 +44,7 @@ class Detector:
         for number in opened:
             windows = self._gate.windows(number, seen)
             for entity, rule in self._rules[number]:
-                hits += [Hit(*span, entity, rule.name) for span in _spans(rule, seen, windows)]
+                hits += [Hit(*span, entity, rule.name) for span in spans(rule, seen, windows)]
         if places is not None:
             hits = [
                 Hit(places[hit.start], places[hit.end - 1] + 1, hit.entity, hit.rule)
@@ -63,7 +63,8 @@ class Detector:
         return merged
 
 
-def _spans(rule: Rule, text: str, windows: Sequence[Span]) -> list[Span]:
+def spans(rule: Rule, text: str, windows: Sequence[Span]) -> list[Span]:
+    """The values that a rule finds in some windows of a text."""
     found: list[Span] = []
     for start, end in windows:
         at = start

@@ -22,7 +22,7 @@ from components.prompts.pii.entity import (
     letters,
 )
 
-_SSN = re.compile(r"(?<![\w-])\d{3}(?P<gap>[- ])\d{2}(?P=gap)\d{4}(?![\w-])")
+_SSN = re.compile(r"(?<![\w-])\d{3}(?P<gap>[- .])\d{2}(?P=gap)\d{4}(?![\w-])")
 _SSN_PLAIN = re.compile(r"(?<![\w.,+-])\d{9}(?!\w|[.,]\d)")
 _SSN_WORDS = re.compile(r"\bssn\b|social security|\bsocial\b")
 _ID_WORDS = re.compile(
@@ -91,7 +91,7 @@ def ssn(config: PiiConfig) -> Entity:
 
         context = _SSN_WORDS.search(before(match, 40)) is not None
         number = re.sub(r"\D", "", match.group())
-        if "gap" not in match.re.groupindex or match["gap"] == " ":
+        if "gap" not in match.re.groupindex or match["gap"] != "-":
             return match.span() if context and standard.is_valid(number) else None
         # With dashes the shape says enough; with the words, even a number that was never issued.
         return match.span() if context or standard.is_valid(number) else None

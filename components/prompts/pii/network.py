@@ -9,7 +9,9 @@ from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, be
 
 _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d|/\d)")
 _IPV4_GATE = r"\d\.\d{1,3}\.\d{1,3}\.\d"
-_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_IPV6 = re.compile(
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"
+)
 _IPV6_GATE = r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]"
 _MAC = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
@@ -64,7 +66,8 @@ def ip(config: PiiConfig) -> Entity:
             r"\b(?:v|version|release)[ .:]{0,2}$", before(match, 12)
         ):
             return None
-        if address.version == 6 and sum(map(bool, match.group().split(":"))) < 3:
+        parts = sum(map(bool, match.group().split(":")))
+        if address.version == 6 and "." not in match.group() and parts < 3:
             return None  # a C++ name or a slice such as a::1
         return match.span()
 

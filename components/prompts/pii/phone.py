@@ -46,7 +46,7 @@ _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}$|\d{1,2} \d{1,2} \d{4}$|\d{4} \d{1,2} \d{1,2}$"
     r"|\d{4} ?- ?\d{4}$|\d{4}-\d\d-\d\d[ T]"
 )
-_DECIMAL = re.compile(r"\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
+_DECIMAL = re.compile(r"(?!0\d)\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
 
 
 def phone(config: PiiConfig) -> Entity:
