@@ -23,6 +23,7 @@ def headline(audit: Mapping[str, Any]) -> dict[str, float]:
         "pii_canaries_found": sum(one["found"] for one in audit["canaries"].values()),
     }
     figures |= {f"rejected.{reason}": count for reason, count in audit["rejected"].items()}
+    figures |= {f"near_{rule}": count for rule, count in audit.get("compared", {}).items()}
     for split, part in audit["splits"].items():
         figures[f"prompts.{split}"] = part["prompts"]
         figures[f"users.{split}"] = part["users"]

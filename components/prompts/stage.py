@@ -1,6 +1,7 @@
 """The stage: raw prompts in; prompts, rejects, signatures and an audit out."""
 
 import contextlib
+import dataclasses
 import hmac
 import json
 import os
@@ -76,6 +77,7 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
         prepared.recall,
         tools,
     )
+    report["compared"] = dataclasses.asdict(prepared.compared)
     rows_per_user, users = publication.raw_users()
     drift = compare_rounds(report, last, rows_per_user, sketch(users, secret), config.drift)
 

@@ -162,7 +162,10 @@ def test_the_page_is_whole_self_contained_and_says_every_number_in_text() -> Non
 
 def test_both_rules_for_near_duplicates_are_told_where_both_were_tried() -> None:
     assert "common prefixes" not in page(made())
-    html = page(made() | {"compared": {"minhash": 1234, "prefix": 77, "both": 70}})
+    report = made() | {"compared": {"minhash": 1234, "prefix": 77, "both": 70}}
+    figures = headline(report)
+    assert [figures[f"near_{rule}"] for rule in ("minhash", "prefix", "both")] == [1234, 77, 70]
+    html = page(report)
     assert "MinHash: 1,234" in html
     assert "prefixes: 77; by both: 70" in html
 

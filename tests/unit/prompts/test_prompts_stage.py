@@ -62,6 +62,7 @@ def test_outputs_headline_and_page(storage: Storage, root: str, tmp_path: Path) 
     folder = inputs.folder(outputs.references["audit"])
     report = json.loads((folder / "audit.json").read_text())
     assert report["format"] == "instructflow/prompts-audit@1"
+    assert report["compared"] == {"minhash": 0, "prefix": 0, "both": 0}
     assert outputs.page is not None
     assert "2 of 4 prompts kept" in outputs.page
     assert open_manifest(storage, outputs.references["prompts"]).rows == 2
