@@ -18,7 +18,7 @@ Keys = npt.NDArray[np.uint64]
 #: Neighbours are taken in these steps, so that pairs that a nearer one has joined need no check.
 _DISTANCES = ((1, 1), (2, 4), (5, 16), (17, 1 << 30))
 #: Most pairs yielded at a time (two times 8 bytes each).
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _LOW = np.uint64(0xFFFFFFFF)
 _HIGH = np.uint64(0xFFFFFFFF00000000)
 
@@ -53,30 +53,36 @@ def nearest_first(keys: Keys, rows: Rows, neighbours: int) -> Iterator[tuple[Row
     # Positions that have a neighbour of their own bucket at the distance at hand, or may have one.
     at = np.arange(len(rows) - 1)
     for near, far in _DISTANCES:
-        found: list[tuple[Rows, Rows]] = []
+        found: list[Rows] = []
+        distances: list[int] = []
         size = 0
         for distance in range(near, min(far, neighbours) + 1):
             at = at[: np.searchsorted(at, len(rows) - distance)]
             at = at[ordered[at] == ordered[at + distance]]
             if len(at) == 0:
                 break
-            one, two = rows[at], rows[at + distance]
             for start in range(0, len(at), _CHUNK):
-                part = slice(start, start + _CHUNK)
-                left, right = one[part], two[part]
-                found.append((np.minimum(left, right), np.maximum(left, right)))
-                size += len(left)
+                found.append(at[start : start + _CHUNK])
+                distances.append(distance)
+                size += len(found[-1])
                 if size >= _CHUNK:
-                    yield _joined(found)
-                    found, size = [], 0
+                    yield _pairs(rows, found, distances)
+                    found, distances, size = [], [], 0
         if found:
-            yield _joined(found)
+            yield _pairs(rows, found, distances)
         if len(at) == 0:
             return
 
 
-def _joined(found: list[tuple[Rows, Rows]]) -> tuple[Rows, Rows]:
-    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+def _pairs(rows: Rows, found: list[Rows], distances: list[int]) -> tuple[Rows, Rows]:
+    """Pairs in the order of their buckets, so that those of one bucket are beside one another."""
+    at = np.concatenate(found)
+    beyond = at + np.repeat(distances, [len(part) for part in found])
+    if len(found) > 1:
+        order = np.argsort(at, kind="stable")
+        at, beyond = at[order], beyond[order]
+    one, two = rows[at], rows[beyond]
+    return np.minimum(one, two), np.maximum(one, two)
 
 
 def by_bucket(keys: Keys) -> tuple[Rows, Keys]:

@@ -8,48 +8,21 @@
 Rows of fewer than ``min_words`` words have exact duplicates only, and take no part.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from components.prompts.config import DedupConfig
 from components.prompts.dedup import prefix
-from components.prompts.dedup.candidates import Keys, nearest_first
 from components.prompts.dedup.components import Components
+from components.prompts.dedup.corpus import Corpus
+from components.prompts.dedup.joining import join_similar
 from components.prompts.dedup.shingles import Rows, ShingleSets, Similarities
-from components.prompts.dedup.signatures import Signatures, band_keys, release
-from components.prompts.dedup.verify import NO, similar_queries, verify
+from components.prompts.dedup.verify import similar_queries
+
+__all__ = ["Clusters", "Compared", "Corpus", "clusters", "near_duplicates", "rules_compared"]
 
 _MEGABYTE = 1 << 20
-
-
-class Corpus(Protocol):
-    """Rows that are to be compared, by number 0..n-1; texts and signatures may lie on disk."""
-
-    #: Characters of the normal form, Unix seconds, words: int64 (n,).
-    @property
-    def lengths(self) -> Rows: ...
-    @property
-    def times(self) -> Rows: ...
-    @property
-    def words(self) -> Rows: ...
-
-    #: ``signatures.signatures`` of the normal forms, shape (n, bins); may be a np.memmap.
-    @property
-    def signatures(self) -> Signatures: ...
-
-    def __len__(self) -> int: ...
-
-    def texts(self, rows: Rows) -> list[str]:
-        """Normal forms of rows (ascending)."""
-        ...
-
-    def queries(self, rows: Rows) -> list[str]:
-        """Normal forms of the few-shot queries of rows (ascending), "" where a row has none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -91,7 +64,7 @@ def near_duplicates(corpus: Corpus, config: DedupConfig, memory_mb: int) -> Clus
     if config.method == "prefix":
         _join_prefixes(corpus, config, eligible, components, memory)
     else:
-        _join_similar(corpus, config, eligible, components, sets, memory)
+        join_similar(corpus, config, eligible, components, sets, memory)
     return _clusters(corpus, components.roots(), config, sets, memory)
 
 
@@ -117,7 +90,8 @@ def _clusters(
         )
     else:
         rule = f"minhash: Jaccard of character 5-grams >= {config.similarity:g}"
-        similarity[dropped] = sets.jaccard(dropped, stands_for[dropped])
+        dropped = dropped[np.argsort(stands_for[dropped], kind="stable")]
+        similarity[dropped] = sets.jaccard(stands_for[dropped], dropped)
     return Clusters(stands_for, similarity, rule)
 
 
@@ -133,38 +107,6 @@ def rules_compared(
     counts = {config.method: len(here), other.method: len(there)}
     both = np.intersect1d(here, there, assume_unique=True)
     return Compared(counts["minhash"], counts["prefix"], len(both))
-
-
-def _join_similar(
-    corpus: Corpus,
-    config: DedupConfig,
-    eligible: Rows,
-    components: Components,
-    sets: ShingleSets,
-    memory: int,
-) -> None:
-    rows = eligible[np.argsort(corpus.lengths[eligible], kind="stable")]
-    refused = _Refused(memory // 8)
-    for band in range(config.bins // config.rows_per_band):
-        keys = _keys(corpus.signatures, band, config.rows_per_band, memory // 8)[rows]
-        for left, right in nearest_first(keys, rows, config.neighbours):
-            # Pairs of one component need no check, nor do those that another band has tried.
-            apart = np.flatnonzero(components.find(left) != components.find(right))
-            new = apart[~refused.known(left[apart], right[apart])]
-            left, right = left[new], right[new]
-            similar = verify(
-                corpus.texts,
-                lambda some: corpus.signatures[some],
-                corpus.queries,
-                left,
-                right,
-                config,
-                sets,
-            )
-            same = similar != NO
-            components.join(left[same], right[same])
-            refused.add(left[~same], right[~same])
-    release(corpus.signatures)
 
 
 def _join_prefixes(
@@ -191,45 +133,3 @@ def _survivors(corpus: Corpus, roots: Rows) -> Rows:
     if len(rows):
         stands_for[rows] = rows[first][np.cumsum(first) - 1]
     return stands_for
-
-
-def _keys(signatures: Signatures, band: int, rows: int, memory: int) -> Keys:
-    """Keys of one band of all rows, shape (n,)."""
-    keys = np.empty(len(signatures), dtype=np.uint64)
-    for first, last in _ranges(len(signatures), max(1, memory // signatures.shape[1])):
-        keys[first:last] = band_keys(signatures[first:last], band, rows)
-        release(signatures)
-    return keys
-
-
-def _ranges(count: int, step: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, count, step):
-        yield first, min(first + step, count)
-
-
-class _Refused:
-    """Pairs that were checked and are no near-duplicates, as far as ``memory`` bytes go: what is
-    forgotten is checked again."""
-
-    def __init__(self, memory: int) -> None:
-        self._limit = memory // 8
-        self._pairs: Keys = np.empty(0, dtype=np.uint64)
-
-    def known(self, left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
-        """Which pairs (left < right) are known, shape (pairs,)."""
-        if len(self._pairs) == 0:
-            return np.zeros(len(left), dtype=bool)
-        pairs = _packed(left, right)
-        at = np.minimum(np.searchsorted(self._pairs, pairs), len(self._pairs) - 1)
-        found: npt.NDArray[np.bool_] = self._pairs[at] == pairs
-        return found
-
-    def add(self, left: Rows, right: Rows) -> None:
-        if len(self._pairs) + len(left) > self._limit:
-            self._pairs = self._pairs[:0]
-        self._pairs = np.concatenate([self._pairs, _packed(left, right)[: self._limit]])
-        self._pairs.sort()
-
-
-def _packed(left: Rows, right: Rows) -> Keys:
-    return (left.astype(np.uint64) << np.uint64(32)) | right.astype(np.uint64)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_corpus import MadeCorpus, brute, brute_clusters, corpus, edited, sentence
 
 from components.prompts.config import DedupConfig
-from components.prompts.dedup import near, shingles, verify
+from components.prompts.dedup import candidates, joining, near, shingles, verify
 from components.prompts.dedup.candidates import bucket_pairs
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.near import Clusters, near_duplicates, rules_compared
@@ -70,7 +70,9 @@ def test_memory_and_blocks_change_nothing(method: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(shingles, "BLOCK", 700)
     monkeypatch.setattr(shingles, "_PAIRS", 3)
     monkeypatch.setattr(verify, "_PAIRS", 5)
+    monkeypatch.setattr(candidates, "_CHUNK", 11)
     monkeypatch.setattr(near, "_MEGABYTE", 20)
+    monkeypatch.setattr(joining, "_READ", 2)
     tight = near_duplicates(corpus(texts), config, 64)
     assert len(roomy.dropped()) > 10
     assert np.array_equal(roomy.stands_for, tight.stands_for)
