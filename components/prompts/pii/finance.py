@@ -1,5 +1,6 @@
 """Payment cards, bank accounts (IBAN), crypto addresses."""
 
+import functools
 import hashlib
 import random
 import re
@@ -79,11 +80,11 @@ def iban(config: PiiConfig) -> Entity:
         from stdnum import iban as standard
 
         text = match.group()
-        # Words may follow that look like more of it: the one right length decides.
+        # Words may follow that look like more of it: the country's length decides.
         ends = [i + 1 for i, character in enumerate(text) if character.isalnum()]
-        for end in reversed(ends[14:34]):
-            if standard.is_valid(text[:end]):
-                return match.start(), match.start() + end
+        length = _iban_length(text[:2].upper())
+        if 0 < length <= len(ends) and standard.is_valid(text[: ends[length - 1]]):
+            return match.start(), match.start() + ends[length - 1]
         return None
 
     def canary(rng: random.Random) -> Canary:
@@ -98,6 +99,16 @@ def iban(config: PiiConfig) -> Entity:
 
     rule = Rule("iban.account", _IBAN, gate=_IBAN_GATE, check=check)
     return Entity("IBAN", (rule,), "drop", True, canary)
+
+
+@functools.cache
+def _iban_length(country: str) -> int:
+    """The length of a country's IBANs by the registry that python-stdnum holds; 0 if none."""
+    from stdnum import numdb
+
+    (_, properties), *_ = numdb.get("iban").info(country)
+    parts = re.findall(r"(\d+)!?[nace]", properties.get("bban", ""))
+    return 4 + sum(map(int, parts)) if parts else 0
 
 
 def crypto(config: PiiConfig) -> Entity:

@@ -1,5 +1,6 @@
 """No expression takes more than linear time, on texts made against each of them."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -26,10 +27,12 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def growth(work: Callable[[str], object], make: Callable[[int], str], small: int, by: int) -> float:
-    """How many times as long ``work`` takes on a text ``by`` times as long; 0 if it is too fast.
+def is_linear(
+    work: Callable[[str], object], make: Callable[[int], str], small: int, by: int
+) -> bool:
+    """Whether ``work`` takes at most three times ``by`` as long on a text ``by`` times as long.
 
-    The better of two attempts: another process can only make one of them slower.
+    Another process can only make it look slower, so one good attempt out of three is enough.
     """
 
     def seconds(size: int) -> float:
@@ -38,8 +41,11 @@ def growth(work: Callable[[str], object], make: Callable[[int], str], small: int
         work(text)
         return time.process_time() - started
 
-    longest = min(seconds(small * by) for _ in range(2))
-    return 0.0 if longest < 0.02 else longest / max(1e-4, min(seconds(small) for _ in range(3)))
+    for _ in range(3):
+        longest = seconds(small * by)
+        if longest < 0.02 or longest < 3 * by * max(1e-4, min(seconds(small) for _ in range(2))):
+            return True
+    return False
 
 
 def repeated(prefix: str, unit: str, end: str = END) -> Callable[[int], str]:
@@ -53,30 +59,28 @@ def whole(rule: Rule) -> Callable[[str], object]:
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_detection_is_linear_in_hostile_texts(unit: str) -> None:
-    assert growth(DETECTOR.find, repeated("", unit, ""), 4_000, 8) < 8 * 3
+    assert is_linear(DETECTOR.find, repeated("", unit, ""), 4_000, 8)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_each_rule_is_linear_in_texts_made_against_it(rule: Rule) -> None:
     for prefix, unit in units(rule.pattern):
-        assert growth(whole(rule), repeated(prefix, unit), 4_000, 8) < 8 * 3, (prefix, unit)
+        assert is_linear(whole(rule), repeated(prefix, unit), 4_000, 8), (prefix, unit)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_each_rule_is_linear_up_to_a_megabyte(rule: Rule) -> None:
     for prefix, unit in units(rule.pattern):
-        assert growth(whole(rule), repeated(prefix, unit), 62_500, 16) < 16 * 3, (prefix, unit)
+        assert is_linear(whole(rule), repeated(prefix, unit), 62_500, 16), (prefix, unit)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_detection_is_linear_up_to_a_megabyte(unit: str) -> None:
-    assert growth(DETECTOR.find, repeated("", unit, ""), 62_500, 16) < 16 * 3
+    assert is_linear(DETECTOR.find, repeated("", unit, ""), 62_500, 16)
 
 
 def test_a_quadratic_expression_would_be_noticed() -> None:
-    import re
-
     bad = Rule("bad", re.compile(r"\w+@\w"), gate="@")
-    assert growth(whole(bad), repeated("", "a"), 4_000, 8) > 8 * 3
+    assert not is_linear(whole(bad), repeated("", "a"), 1_000, 8)
