@@ -3,7 +3,7 @@
 A conversation with an assistant's turn in it is a chat. Otherwise the cues of the last message
 (``use_case_cues.py``) each bring points to each use case, which stand in ``use_case_points.csv``
 in tenths of a nat, and the use case with most points wins. A prompt without a known cue is
-``other``. The points come from 1,395 public prompts that one person labelled;
+``other``. The points come from 1,395 public prompts that one reader labelled;
 ``tests/benchmarks/prompts/`` holds the labels and makes the points. On the half of the labels that
 points were not made from, three prompts in four get the label's use case: good for a
 distribution to set beside the paper's table 1, not for training on.

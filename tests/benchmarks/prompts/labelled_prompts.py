@@ -1,4 +1,4 @@
-"""Public prompts with a use case that a person gave them: ids and labels here, texts outside.
+"""Public prompts with a use case that a reader gave them: ids and labels here, texts outside.
 
 ``use_case_labels.csv`` names a row of a file of the data folder, the digest of its text and the
 label. How they were labelled, and the files' licences: ``use_case_labels.md``.

@@ -1,4 +1,4 @@
-"""Use cases against labels that a person gave: accuracy, confusion, distributions, throughput."""
+"""Use cases against labels that a reader gave: accuracy, confusion, distributions, throughput."""
 
 import time
 from collections import Counter
