@@ -6,6 +6,8 @@ shingles of a pair of texts share a hash by chance once in four thousand pairs o
 characters; "exact" below means up to that.
 """
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -84,38 +86,42 @@ def blocks(lengths: Sequence[int], size: int) -> Iterator[tuple[int, int]]:
         yield first, len(lengths)
 
 
-def shingle_sets(texts: Sequence[str]) -> Iterator[Hashes]:
-    """The distinct shingles of each text, ascending."""
+def shingle_sets(texts: Sequence[str]) -> Iterator[list[Hashes]]:
+    """The distinct shingles of each text, ascending; a block of texts at a time, in their order.
+
+    The sets of a block are views of one array.
+    """
     for first, last in blocks(list(map(len, texts)), BLOCK):
         hashes, starts, counts, beyond = grams(texts[first:last])
-        for start, end in zip(starts.tolist(), (starts + counts).tolist(), strict=True):
+        bounds = list(zip(starts.tolist(), (starts + counts).tolist(), strict=True))
+        for start, end in bounds:
             hashes[start:end].sort()
         distinct = np.empty(len(hashes), dtype=bool)
         np.not_equal(hashes[1:], hashes[:-1], out=distinct[1:])
         distinct[starts] = True
         distinct[beyond] = False
-        sizes = np.add.reduceat(distinct, starts, dtype=np.int64)
-        ends = np.cumsum(sizes)
         found = hashes[distinct]
-        for start, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True):
-            yield found[start:end]
+        sets, at = [], 0
+        for start, end in bounds:
+            size = int(np.count_nonzero(distinct[start:end]))
+            sets.append(found[at : at + size])
+            at += size
+        yield sets
 
 
 def jaccard(pairs: Sequence[tuple[Hashes, Hashes]]) -> Similarities:
     """Shared elements over all elements of two sets (distinct, not both empty), shape (pairs,)."""
-    sets = [one for pair in pairs for one in pair]
-    ends = np.cumsum([len(one) + len(two) for one, two in pairs])
-    both = np.concatenate(sets)
-    start = 0
-    for end in ends.tolist():
+    both = np.concatenate([one for pair in pairs for one in pair])
+    ends = list(itertools.accumulate(len(one) + len(two) for one, two in pairs))
+    starts = [0, *ends[:-1]]
+    for start, end in zip(starts, ends, strict=True):
         both[start:end].sort()
-        start = end
-    twice = np.zeros(len(both), dtype=bool)
-    np.equal(both[1:], both[:-1], out=twice[1:])
-    starts = np.concatenate(([0], ends[:-1]))
-    twice[starts] = False
-    common = np.add.reduceat(twice, starts, dtype=np.int64)
-    return np.asarray(common / (ends - starts - common))
+    twice = np.equal(both[1:], both[:-1])
+    # The first of a pair is not compared with the last of the pair before.
+    common = np.array(
+        [np.count_nonzero(twice[start : end - 1]) for start, end in zip(starts, ends, strict=True)]
+    )
+    return np.asarray(common / (np.subtract(ends, starts) - common))
 
 
 class ShingleSets:
@@ -129,6 +135,8 @@ class ShingleSets:
         self._texts = texts
         self._limit = cache_bytes
         self._sets: dict[int, Hashes] = {}
+        #: Blocks of rows whose sets are views of one array, with its bytes; oldest first.
+        self._blocks: deque[tuple[list[int], int]] = deque()
         self._bytes = 0
 
     def jaccard(self, left: Rows, right: Rows) -> Similarities:
@@ -146,16 +154,18 @@ class ShingleSets:
         return result
 
     def _load(self, wanted: set[int]) -> None:
+        while self._bytes > self._limit:
+            rows, size = self._blocks.popleft()
+            for row in rows:
+                del self._sets[row]
+            self._bytes -= size
         missing = sorted(row for row in wanted if row not in self._sets)
         if not missing:
             return
-        if self._bytes > self._limit:  # the oldest go, but not those that are needed now
-            for row in list(self._sets):
-                if row not in wanted:
-                    self._bytes -= self._sets.pop(row).nbytes
-                if self._bytes <= self._limit // 2:
-                    break
-        texts = self._texts(np.array(missing, dtype=np.int64))
-        for row, distinct in zip(missing, shingle_sets(texts), strict=True):
-            self._sets[row] = distinct.copy()  # a part of a block would keep all of it
-            self._bytes += distinct.nbytes
+        texts, first = self._texts(np.array(missing, dtype=np.int64)), 0
+        for sets in shingle_sets(texts):
+            rows, first = missing[first : first + len(sets)], first + len(sets)
+            self._sets.update(zip(rows, sets, strict=True))
+            size = sum(map(len, sets)) * 4
+            self._blocks.append((rows, size))
+            self._bytes += size

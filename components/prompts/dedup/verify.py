@@ -6,6 +6,7 @@ errors, it decides; nearer, the exact similarity does. Few-shot prompts that sha
 are duplicates only if their queries are similar, too.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -94,5 +95,5 @@ def similar_queries(
 def _ask_the_same(one: str, two: str, threshold: float) -> bool:
     if one == two or not one or not two:
         return True
-    a, b = shingle_sets((one, two))
+    a, b = itertools.chain.from_iterable(shingle_sets((one, two)))
     return bool(jaccard([(a, b)])[0] >= threshold)

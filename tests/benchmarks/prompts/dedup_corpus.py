@@ -78,7 +78,7 @@ def true_clusters(normal: list[str], threshold: float) -> np.ndarray:
     """The cluster of each text, from the exact similarity of all pairs, shape (texts,)."""
     from scipy import sparse
 
-    sets = list(shingle_sets(normal))
+    sets = [one for block in shingle_sets(normal) for one in block]
     sizes = np.array([len(one) for one in sets])
     _, columns = np.unique(np.concatenate(sets), return_inverse=True)
     bounds = np.concatenate([[0], np.cumsum(sizes)])
