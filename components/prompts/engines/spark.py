@@ -49,12 +49,14 @@ def spark_engine(storage: Storage, reference: str, recipe: Recipe) -> Iterator["
     session, own = _session(config)
     from pyspark.errors import PythonException
 
+    rows = open_manifest(storage, reference).rows
+    engine = SparkEngine(session, maps.Stretches(reference, rows, config.partitions), recipe)
     try:
-        rows = open_manifest(storage, reference).rows
-        yield SparkEngine(session, maps.Stretches(reference, rows, config.partitions), recipe)
+        yield engine
     except PythonException as error:
         raise _told(error) from None
     finally:
+        engine.release()
         if own:
             session.stop()
 
@@ -114,8 +116,12 @@ class SparkEngine:
             # From numbers of raw rows to numbers of selected ones.
             components.join(np.searchsorted(rows.rows, left), np.searchsorted(rows.rows, right))
         verified.unpersist()
-        self._treated.unpersist()
         return clusters(rows, components.roots(), config, memory_mb)
+
+    def release(self) -> None:
+        """Let go of what Spark holds for this run."""
+        if self._treated is not None:
+            self._treated.unpersist()
 
     def _over_pieces(self, run: Map) -> Any:
         pieces = self._stretches.pieces

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prompts_rows import LONG, prepared, row
+from prompts_rows import LONG, logged, prepared, row
 
 from components.core.records import Message, RawPrompt
 from components.prompts.page import page
@@ -191,4 +191,25 @@ def test_languages_that_are_not_in_the_list_go_and_without_a_list_none_do() -> N
     assert [(r.row, r.reason, r.rule) for r in outcome.rejects] == [
         (1, "language", "languages: de is not in the list"),
         (2, "language", "languages: de is not in the list; its exact duplicate"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_nothing_depends_on_how_rows_are_cut_into_batches(size: int) -> None:
+    rows = logged(150)
+    assert prepared(rows, size=size) == prepared(rows, size=41)
+
+
+def test_rows_of_which_none_can_be_used_all_come_out_as_rejects() -> None:
+    outcome = prepared([row(number, " ") for number in range(5)])
+    assert [reject.reason for reject in outcome.rejects] == ["malformed"] * 5
+
+
+def test_rejected_duplicates_name_the_cluster_that_their_survivor_stands_for() -> None:
+    outcome = prepared([row(0, LONG), row(1, LONG + "!"), row(2, LONG.upper()), row(3, " ")])
+    (kept,) = outcome.prompts
+    assert [(r.row, r.survivor, r.cluster) for r in outcome.rejects] == [
+        (0, "p1", kept.cluster),
+        (2, "p1", kept.cluster),
+        (3, "", ""),
     ]
