@@ -2,20 +2,24 @@
 
 import dataclasses
 import pickle
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from pii_gold import planted
 
+from components import prompts
 from components.core.config import ConfigError
 from components.core.records import Message
 from components.prompts.config import Action, PiiConfig
+from components.prompts.pii import entity as entity_module
 from components.prompts.pii.canaries import plant, recall
 from components.prompts.pii.gate import Gate
 from components.prompts.pii.redact import Finding, Redactor, Treated
 from components.prompts.pii.registry import entities, policy
 
 ENTITIES = entities(PiiConfig())
+README = Path(prompts.__file__).with_name("README.md")
 
 
 def redactor(max_hits: int = 20, key: bytes = b"key", **actions: Action) -> Redactor:
@@ -118,6 +122,20 @@ def test_a_finding_has_no_room_for_a_value() -> None:
         assert treated.dropped == "" or treated.dropped.startswith("pii: holds ")
         assert set(treated.dropped.removeprefix("pii: holds ").split(", ")) <= {"", *names}
     assert found >= 200
+
+
+def test_the_entity_that_the_readme_adds_works() -> None:
+    text = README.read_text("utf-8")
+    code = text.partition("### A new entity")[2].partition("```python\n")[2].partition("```")[0]
+    names = {**vars(entity_module), "PiiConfig": PiiConfig, "secret": None}
+    exec(code, names)
+    made = names["vat_number"](PiiConfig())
+    redacting = Redactor([made], {"VAT": made.action}, 20, b"key")
+    assert text_of(redacting.treat(user("it is DE136695976, not DE136695977"))) == (
+        "it is [VAT_1], not DE136695977"
+    )
+    outcomes = [(canary, redacting.treat(canary.messages)) for canary in plant([made], 3, "seed")]
+    assert recall(outcomes).found == {"VAT": 3}
 
 
 def test_a_gate_crosses_process_borders() -> None:
