@@ -17,8 +17,7 @@ _MAC = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
 )
 _MAC_DOTS = re.compile(r"(?<![\w.-])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w-]|\.\w)")
-_COLONS = r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:"
-_DASHES = r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
+_MAC_GATE = r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
 _URL = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://[^\s<>\"'`]++")
 _URL_SECRET = re.compile(
     r"[?&#;](?:[\w.-]{0,30}(?:token|api_?key|apikey|secret|passw(?:or)?d|signature|session(?:_?id)?)"
@@ -101,8 +100,7 @@ def mac(config: PiiConfig) -> Entity:
         return Canary(value, value)
 
     rules = (
-        Rule("mac.colons", _MAC, gate=_COLONS, check=check),
-        Rule("mac.dashes", _MAC, gate=_DASHES, check=check),
+        Rule("mac.address", _MAC, gate=_MAC_GATE, check=check),
         Rule("mac.dots", _MAC_DOTS, gate=r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.", check=mixed),
     )
     return Entity("MAC", rules, "redact", True, canary)

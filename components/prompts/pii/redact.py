@@ -116,13 +116,22 @@ class Redactor:
             case.replace(found)
 
     def _find_names(self, text: str) -> list[Hit]:
+        """The names in a text, without the placeholders that a model takes for parts of them."""
         placeholders = [match.span() for match in _LABEL.finditer(text)]
         hits: list[Hit] = []
         for start, end, entity in sorted(n for model in self._models for n in model.find(text)):
             if hits and start < hits[-1].end:
                 continue
-            if all(end <= first or last <= start for first, last in placeholders):
-                hits.append(Hit(start, end, entity, f"{entity.lower()}.model"))
+            within = [
+                (max(s, start), min(e, end)) for s, e in placeholders if s < end and start < e
+            ]
+            edges = [start, *(edge for span in within for edge in span), end]
+            for first, last in zip(edges[::2], edges[1::2], strict=True):
+                part = text[first:last]
+                if any(map(str.isalnum, part)):
+                    first += len(part) - len(part.lstrip())
+                    last -= len(part) - len(part.rstrip())
+                    hits.append(Hit(first, last, entity, f"{entity.lower()}.model"))
         return hits
 
 

@@ -6,7 +6,9 @@ from pii_gold import REGIONS, planted
 from pii_negatives import negatives
 
 from components.prompts.config import PiiConfig
-from components.prompts.pii.detect import Detector
+from components.prompts.pii.detect import Detector, spans
+from components.prompts.pii.gate import Gate
+from components.prompts.pii.plain import plain
 from components.prompts.pii.registry import entities
 
 ENTITIES = entities(PiiConfig(regions=REGIONS))
@@ -16,6 +18,20 @@ CERTAIN = {entity.name for entity in ENTITIES if entity.certain}
 
 def test_every_type_has_gold() -> None:
     assert {example.entity for example in planted(1)} == {entity.name for entity in ENTITIES}
+
+
+def test_no_gate_keeps_a_rule_from_what_it_would_find() -> None:
+    rules = [rule for entity in ENTITIES for rule in entity.rules]
+    gate = Gate([rule.gate for rule in rules])
+    found = 0
+    for example in [*planted(6, seed=14), *negatives(10, seed=15)]:
+        text, _ = plain(example.text)
+        opened = gate.open(text)
+        for number, rule in enumerate(rules):
+            hits = spans(rule, text, [(0, len(text))])
+            found += len(hits)
+            assert not hits or number in opened, (rule.name, example.text)
+    assert found > 500
 
 
 def test_recall_by_type() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,17 @@ def test_a_placeholder_is_no_name_and_names_never_drop() -> None:
     assert treated.messages[0].content == "[PERSON_1] saw [PERSON_2] in [LOCATION_1], [PERSON_3]"
 
 
+def test_a_name_that_runs_into_a_placeholder_goes_without_it() -> None:
+    class Greedy:
+        def find(self, text: str) -> list[tuple[int, int, str]]:
+            return [(0, len(text), "PERSON")] if "Bob" in text else []
+
+    greedy = tuple(replace(e, names=Greedy()) if e.names else e for e in known())
+    redacting = Redactor(greedy, policy(PiiConfig(ner=True), greedy), 20, b"key")
+    treated = redacting.treat((Message("user", "bob@x.org Bob"),))
+    assert treated.messages[0].content == "[EMAIL_1] [PERSON_1]"
+
+
 def test_of_two_names_that_overlap_the_first_is_taken() -> None:
     treated = redactor().treat((Message("user", "at Bob Street"),))
     assert treated.messages[0].content.startswith("at [")
@@ -115,6 +127,14 @@ def test_the_model_that_installs_from_pypi() -> None:
     assert SpacyNames(PiiConfig().ner_model).find("12 + 30 = 42") == []
     with pytest.raises(UserError, match="expected an installed spaCy model or the folder of one"):
         SpacyNames("no/such/folder").find("Bob")
+
+
+def test_a_model_in_a_folder(tmp_path: Path) -> None:
+    spacy = pytest.importorskip("spacy", reason="the extra ner is not installed")
+    own = spacy.blank("en")
+    own.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Xanthippe"}])
+    own.to_disk(tmp_path / "model")
+    assert SpacyNames(str(tmp_path / "model")).find("to Xanthippe") == [(3, 12, "PERSON")]
 
 
 def test_long_texts_are_read_piece_by_piece() -> None:
