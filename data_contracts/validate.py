@@ -8,6 +8,7 @@ validation is bounded in memory and cheap in time. Uniqueness holds over all bat
 import functools
 import gc
 import time
+import warnings
 from typing import Any
 
 import pandas as pd
@@ -130,7 +131,10 @@ def _engine() -> Any:
     # What an import makes stays: looking for garbage meanwhile takes another 0.6 s.
     gc.disable()
     try:
-        import great_expectations
+        with warnings.catch_warnings():
+            # It imports pyspark where that is installed, which doubts the newest pandas.
+            warnings.simplefilter("ignore", FutureWarning)
+            import great_expectations
     finally:
         gc.freeze()
         if collecting:

@@ -23,6 +23,8 @@ class Entry:
     loops: bool
     #: Those of ``inputs`` that have to be given.
     needed: tuple[str, ...] = ()
+    #: The step whose page is the run's report.
+    reports: str = "evaluation"
 
     def folder(self, profile: str) -> str:
         """The name under which a run's state is kept: the profile's, which two pipelines share."""
@@ -70,6 +72,14 @@ PIPELINES = {
                 "base": "",
             },
             loops=True,
+        ),
+        Entry(
+            "prompts",
+            "real",
+            _sections("prompts"),
+            {"raw_prompts": "latest", "earlier": "", "previous_audit": "", "policy": ""},
+            loops=False,
+            reports="prompts",
         ),
         Entry(
             "feedback",

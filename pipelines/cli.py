@@ -70,7 +70,7 @@ def run(
     with local.services():
         finished = local.run_pipeline(folder, entry.pipeline(), arguments, out, fresh)
         written = summary.write(local.STATE / folder, config, finished)
-        run_card.write(finished, entry.name, name, settings or [], written)
+        run_card.write(finished, entry, name, settings or [], written)
     show(written, out)
 
 

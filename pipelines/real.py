@@ -92,7 +92,7 @@ def run(folder: Path, settings: list[str], console: Console) -> dict[str, Any]:
         arguments = catalogue.arguments(entry, config, inputs)
         finished = local.run_pipeline("real", entry.pipeline(), arguments, console)
         written = summary.write(local.STATE / "real", config, finished)
-        run_card.write(finished, entry.name, "real", settings, written)
+        run_card.write(finished, entry, "real", settings, written)
     show(written, console)
     return written
 

@@ -13,6 +13,7 @@ from components.core.errors import UserError
 from components.core.pipeline_run import describe_pipeline
 from components.core.systems import title
 from components.core.version import git_commit
+from pipelines.catalogue import Entry
 from pipelines.runs import Run
 from pipelines.summary_view import figure
 
@@ -22,7 +23,7 @@ _NAME = 100
 
 def write(
     run: Run,
-    pipeline: str,
+    entry: Entry,
     profile: str,
     settings: Sequence[str],
     summary: Mapping[str, Any],
@@ -30,11 +31,11 @@ def write(
     """Describe a run that has ended; a store that is down does not undo the run."""
     options = "".join(f" --set {setting}" for setting in settings)
     tags = {
-        "instructflow.pipeline": pipeline,
+        "instructflow.pipeline": entry.name,
         "instructflow.profile": profile,
         "instructflow.settings": " ".join(settings),
         "instructflow.report": run.report,
-        "mlflow.source.name": f"instructflow run {pipeline} --profile {profile}{options}",
+        "mlflow.source.name": f"instructflow run {entry.name} --profile {profile}{options}",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": git_commit(),
     }
@@ -46,7 +47,7 @@ def write(
             run.id,
             name_of(run.id, settings),
             known,
-            note(pipeline, profile, settings, summary),
+            note(entry, profile, settings, summary),
             [*summary["inputs"].values()],
         )
 
@@ -57,14 +58,14 @@ def name_of(run: str, settings: Sequence[str]) -> str:
     return name if len(name) <= _NAME else name[: _NAME - 3] + "..."
 
 
-def note(pipeline: str, profile: str, settings: Sequence[str], summary: Mapping[str, Any]) -> str:
+def note(entry: Entry, profile: str, settings: Sequence[str], summary: Mapping[str, Any]) -> str:
     """The figures that a run is judged by, as Markdown."""
     what = ", ".join(f"`{setting}`" for setting in settings) or "nothing else set"
     rows = "\n".join(f"| {label} | {value} |" for label, value in _figures(summary))
     return (
-        f"Pipeline **{pipeline}**, profile **{profile}**, {what}.\n\n"
+        f"Pipeline **{entry.name}**, profile **{profile}**, {what}.\n\n"
         f"| | |\n| --- | --- |\n{rows}\n\n"
-        f"Report: the page of the step `evaluation` (artifact `page.html`), or\n"
+        f"Report: the page of the step `{entry.reports}` (artifact `page.html`), or\n"
         f"`instructflow inspect {summary['report']}`"
     )
 

@@ -31,7 +31,7 @@ ACCURACY = ("accuracy_low", "accuracy_high", "accuracy_pairs", "accuracy_prompts
 
 
 def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
-    """Gather a run's figures and write ``summary.json`` and ``report.html`` into ``folder``."""
+    """Gather a run's figures and write ``summary.json`` and its pages into ``folder``."""
     storage = Storage.from_environment()
     root = os.environ["INSTRUCTFLOW_ROOT"]
     # The nearest last, as the last one counts: the same prompts, say, may have come of an earlier
@@ -40,16 +40,24 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     records = [*distant, *work.of_run(storage, root, run.id)]
     with tempfile.TemporaryDirectory() as scratch:
         published = download_folder(storage, run.report, Path(scratch))
-        figures = json.loads((published / "summary.json").read_text())
+        said = published / "summary.json"  # an audit of prompts has none
+        figures = json.loads(said.read_text()) if said.exists() else {}
         shutil.copy(published / "report.html", folder / "report.html")
+    files = {"report_file": folder / "report.html", "summary_file": folder / "summary.json"}
+    audits = [record.outputs["audit"] for record in records if "audit" in record.outputs]
+    if audits and audits[-1] != run.report:
+        files["prompts_file"] = folder / "prompts.html"
+        with tempfile.TemporaryDirectory() as scratch:
+            audit = download_folder(storage, audits[-1], Path(scratch))
+            shutil.copy(audit / "report.html", files["prompts_file"])
     summary = gather(config.seed, run, records, figures) | {
         "inputs": inputs_of(storage, run.report),
         "report": run.report,
         "mlflow_run_id": mlflow_run(run.id),
     }
-    path = folder / "summary.json"
-    path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    return summary | {"report_file": str(folder / "report.html"), "summary_file": str(path)}
+    text = json.dumps(summary, indent=2, ensure_ascii=False)
+    files["summary_file"].write_text(text + "\n")
+    return summary | {name: str(path) for name, path in files.items()}
 
 
 def inputs_of(storage: Storage, reference: str) -> dict[str, str]:

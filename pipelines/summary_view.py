@@ -134,8 +134,10 @@ def _training(summary: Mapping[str, Any]) -> list[str]:
 def _places(summary: Mapping[str, Any]) -> list[str]:
     """Where the rest is."""
     run = summary["mlflow_run_id"] or "not recorded"
+    funnel = [f"prompts: {summary['prompts_file']}"] if "prompts_file" in summary else []
     return [
         f"time:    {summary['seconds']['total']:.0f} s",
+        *funnel,
         f"report:  {summary['report_file']}",
         f"summary: {summary['summary_file']}",
         f"MLflow:  make ui (or instructflow ui), run {run}",

@@ -88,9 +88,11 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     folder.mkdir()
     text = json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / "audit.json").write_text(text, encoding="utf-8")
+    shown = page(report)
+    (folder / "report.html").write_text(shown, encoding="utf-8")
     outputs.folder("audit", "report", "prompts-audit", folder)
     outputs.headline_metrics(headline(report) | (drift.metrics() if drift else {}))
-    outputs.html(page(report))
+    outputs.html(shown)
 
 
 @contextlib.contextmanager

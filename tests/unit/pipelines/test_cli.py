@@ -49,7 +49,7 @@ def test_show_config_prints_every_field_and_the_override() -> None:
     assert "seed: 0" not in done.stdout
 
 
-@pytest.mark.parametrize("pipeline", ["quickstart", "rlhf", "feedback"])
+@pytest.mark.parametrize("pipeline", ["quickstart", "rlhf", "feedback", "prompts"])
 def test_compile_writes_a_pipeline(pipeline: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "dag.yaml"
     done = instructflow("compile", pipeline, "-o", str(path))

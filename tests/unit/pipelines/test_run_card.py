@@ -8,6 +8,7 @@ import pytest
 from components.core.pipeline_run import parent_run_id
 from components.core.tracking import load_client, open_tracker
 from pipelines import run_card, ui
+from pipelines.catalogue import find
 from pipelines.runs import Run
 
 REFERENCE = f"s3://b/datasets/raw_prompts/0123#sha256={'0123' * 16}"
@@ -40,7 +41,7 @@ def test_the_parent_run_says_what_was_set_and_what_came_of_it(client: mlflow.Mlf
     run = Run("real-1", "print", report=SUMMARY["report"])
     settings = ["ppo.kl_coefficient=0.2", "seed=1"]
     for _ in range(2):  # doing it again changes nothing
-        run_card.write(run, "rlhf", "real", settings, SUMMARY)
+        run_card.write(run, find("rlhf"), "real", settings, SUMMARY)
     parent = client.get_run(parent_run_id("real-1"))
     assert parent.info.run_name == "real-1 ppo.kl_coefficient=0.2 seed=1"
     assert parent.data.tags["instructflow.settings"] == "ppo.kl_coefficient=0.2 seed=1"
@@ -59,7 +60,7 @@ def test_the_parent_run_says_what_was_set_and_what_came_of_it(client: mlflow.Mlf
 
 def test_a_store_that_is_down_does_not_undo_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    run_card.write(Run("real-1", "print"), "rlhf", "real", [], SUMMARY)
+    run_card.write(Run("real-1", "print"), find("rlhf"), "real", [], SUMMARY)
 
 
 def test_a_name_is_of_bounded_length() -> None:
