@@ -198,6 +198,11 @@ def test_the_command_makes_a_session_of_its_own(
     assert there.returncode == 0, there.stderr
     assert there.stdout == here.stdout
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in there.stderr
+    # The same through Spark Connect, as the Kubeflow SDK has it: a server's address, no master.
+    remote = config(engine="spark", spark={"partitions": 3})
+    connected = command(remote, SPARK_REMOTE="local[2]", PYSPARK_PYTHON=sys.executable)
+    assert connected.returncode == 0, connected.stderr
+    assert connected.stdout == here.stdout
     without_java = command(on_spark(3), JAVA_HOME="/nonexistent")
     assert without_java.returncode == 1
     assert "Java 17" in without_java.stderr
