@@ -14,6 +14,12 @@ class Components:
         #: A row of the same component, never a later one.
         self._parent: Rows = np.arange(size)
 
+    def copy(self) -> "Components":
+        """The same components, to be joined further on their own."""
+        other = Components(0)
+        other._parent = self._parent.copy()
+        return other
+
     def find(self, rows: Rows) -> Rows:
         """The root of each row's component, shape as ``rows``."""
         root = self._parent[rows]

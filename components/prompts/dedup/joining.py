@@ -1,7 +1,15 @@
-"""Joins near-duplicates band by band, with as few texts read as can be.
+"""Joins near-duplicates, with as few texts read as can be.
 
 Pairs of one component need no check, so the order of checks changes the work and never the
-components: neighbours come first, and of them those whose estimate decides, which needs no text.
+components:
+
+1. Band by band, pairs whose estimate decides are joined or forgotten, without a text. Those in
+   doubt are noted.
+2. The noted pairs tell which rows can become one cluster at all: *closures*. Closure by closure,
+   pairs in doubt are compared exactly, and then survivors with those that they stand for: each
+   text is read about once.
+
+Where more pairs are in doubt than memory has room for, they are compared at once.
 """
 
 import numpy as np
@@ -15,23 +23,17 @@ from components.prompts.dedup.shingles import Rows, ShingleSets
 from components.prompts.dedup.signatures import Keys, Signatures, band_keys, release
 from components.prompts.dedup.verify import doubt, estimates, similar_queries
 
+#: Pairs in doubt that are compared before the next are looked at again, and that share rows.
+_COMPARED = 256
+_TOGETHER = 1 << 14
 #: Rows of a mapped file that are read before its pages are let go.
 _READ = 1024
+_LOW = np.uint64(0xFFFFFFFF)
 
 
-def join_similar(
-    corpus: Corpus,
-    config: DedupConfig,
-    rows: Rows,
-    components: Components,
-    sets: ShingleSets,
-    memory: int,
-) -> None:
-    """Join all ``rows`` that are near-duplicates by MinHash; ``memory`` is in bytes."""
-    _Joining(corpus, config, components, sets, memory).join(rows)
+class Joining:
+    """Joins rows of a corpus in ``components``; ``memory`` is in bytes."""
 
-
-class _Joining:
     def __init__(
         self,
         corpus: Corpus,
@@ -45,40 +47,75 @@ class _Joining:
         self._components = components
         self._sets = sets
         self._memory = memory
-        self._refused = _Refused(memory // 8)
+        #: Whether the signatures have to stay on disk.
+        self._large = corpus.signatures.nbytes > memory // 2
+        self._in_doubt = _Pairs(memory // 8)
+        self._refused = _Pairs(memory // 16)
 
-    def join(self, rows: Rows) -> None:
+    def join_likely(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Join the pairs among ``rows`` whose estimate decides.
+
+        Returns the pairs in doubt, left < right, each once, in order: to be given to ``compare``.
+        """
         config = self._config
         rows = rows[np.argsort(self._corpus.lengths[rows], kind="stable")]
         margin = doubt(config)
         for band in range(config.bins // config.rows_per_band):
             keys = self._keys(band)[rows]
             for left, right in nearest_first(keys, rows, config.neighbours):
-                new = self._apart(left, right)
-                new = new[~self._refused.known(left[new], right[new])]
-                left, right = left[new], right[new]
+                left, right = self._new(left, right)
                 likely = estimates(self._signatures, left, right)
                 sure = likely >= config.similarity + margin
-                self._join_alike(left[sure], right[sure])
+                self._refused.add(*self._join_alike(left[sure], right[sure]))
                 open_ = ~sure & (likely > config.similarity - margin)
-                self._compare(left[open_], right[open_])
+                self._in_doubt.add(left[open_], right[open_])
+                if self._in_doubt.is_full:
+                    self._make_room()
+        release(self._corpus.signatures)
+        return self._in_doubt.take()
 
-    def _compare(self, left: Rows, right: Rows) -> None:
-        """Compare pairs whose estimate does not decide."""
-        still = self._apart(left, right)
-        left, right = left[still], right[still]
-        same = self._sets.jaccard(left, right) >= self._config.similarity
-        self._refused.add(left[~same], right[~same])
-        self._join_alike(left[same], right[same])
+    def _make_room(self) -> None:
+        """Compare the pairs in doubt before the last band is through, closure by closure."""
+        left, right = self._in_doubt.take()
+        closures = self._components.copy()
+        closures.join(left, right)
+        order = np.argsort(closures.find(left), kind="stable")
+        for start in range(0, len(order), _TOGETHER):
+            part = order[start : start + _TOGETHER]
+            self._refused.add(*self.compare(left[part], right[part]))
 
-    def _join_alike(self, left: Rows, right: Rows) -> None:
-        """Join pairs of similar texts whose queries are similar, too."""
+    def compare(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+        """Compare pairs in doubt exactly and join what is similar; returns the other pairs.
+
+        Pairs of a left row are beside one another. The first of each come first, then the second:
+        many of the later ones are of one component by then.
+        """
+        first = np.flatnonzero(np.diff(left, prepend=-1))
+        turn = np.arange(len(left)) - np.repeat(first, np.diff(first, append=len(left)))
+        order = np.argsort(turn, kind="stable")
+        refused = [(left[:0], right[:0])]
+        for start in range(0, len(order), _COMPARED):
+            part = order[start : start + _COMPARED]
+            part = part[self._apart(left[part], right[part])]
+            one, two = left[part], right[part]
+            same = self._sets.jaccard(one, two) >= self._config.similarity
+            refused += [(one[~same], two[~same]), self._join_alike(one[same], two[same])]
+        return np.concatenate([r[0] for r in refused]), np.concatenate([r[1] for r in refused])
+
+    def _join_alike(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+        """Join pairs of similar texts whose queries are similar, too; returns the other pairs."""
         alike = similar_queries(self._corpus.queries, left, right, self._config.similarity)
         self._components.join(left[alike], right[alike])
-        self._refused.add(left[~alike], right[~alike])
+        return left[~alike], right[~alike]
+
+    def _new(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+        """The pairs that are not of one component yet, and were not compared in vain."""
+        apart = self._apart(left, right)
+        left, right = left[apart], right[apart]
+        known = self._refused.known(left, right)
+        return left[~known], right[~known]
 
     def _apart(self, left: Rows, right: Rows) -> Rows:
-        """The pairs that are not of one component yet."""
         return np.flatnonzero(self._components.find(left) != self._components.find(right))
 
     def _keys(self, band: int) -> Keys:
@@ -89,13 +126,14 @@ class _Joining:
         for first in range(0, len(signatures), step):
             part = slice(first, first + step)
             keys[part] = band_keys(signatures[part], band, self._config.rows_per_band)
-            release(signatures)
+            if self._large:
+                release(signatures)
         return keys
 
     def _signatures(self, rows: Rows) -> Signatures:
         """Signatures of rows; of a large file, few pages are in memory at a time."""
         signatures = self._corpus.signatures
-        if signatures.nbytes <= self._memory // 4:
+        if not self._large:
             return signatures[rows]
         found = np.empty((len(rows), signatures.shape[1]), dtype=signatures.dtype)
         order = np.argsort(rows)
@@ -106,29 +144,52 @@ class _Joining:
         return found
 
 
-class _Refused:
-    """Pairs (left < right) that were compared in vain, as far as ``memory`` bytes go: what is
-    forgotten is compared again."""
+class _Pairs:
+    """A set of pairs (left < right) in ``memory`` bytes. When it is full, it is emptied or it
+    forgets."""
 
     def __init__(self, memory: int) -> None:
-        self._limit = memory // 8
-        self._pairs: Keys = np.empty(0, dtype=np.uint64)
+        self._limit = max(1, memory // 16)
+        self._sorted: Keys = np.empty(0, dtype=np.uint64)
+        self._new: list[Keys] = []
+        self._count = 0
 
-    def known(self, left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
-        """Which pairs are known, shape (pairs,)."""
-        if len(self._pairs) == 0:
-            return np.zeros(len(left), dtype=bool)
-        pairs = _packed(left, right)
-        at = np.minimum(np.searchsorted(self._pairs, pairs), len(self._pairs) - 1)
-        found: npt.NDArray[np.bool_] = self._pairs[at] == pairs
-        return found
+    @property
+    def is_full(self) -> bool:
+        """Whether little room is left, after pairs that came twice are gone."""
+        if self._count > self._limit:
+            self._tidy()
+        return self._count > self._limit * 3 // 4 and not self._new
 
     def add(self, left: Rows, right: Rows) -> None:
-        if len(self._pairs) + len(left) > self._limit:
-            self._pairs = self._pairs[:0]
-        if 0 < len(left) <= self._limit:
-            self._pairs = np.concatenate([self._pairs, _packed(left, right)])
-            self._pairs.sort()
+        if len(left):
+            if self.is_full:
+                self.take()
+            self._new.append(_packed(left, right))
+            self._count += len(left)
+
+    def known(self, left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
+        """Which pairs are in the set, shape (pairs,)."""
+        self._tidy()
+        if self._count == 0:
+            return np.zeros(len(left), dtype=bool)
+        pairs = _packed(left, right)
+        at = np.minimum(np.searchsorted(self._sorted, pairs), self._count - 1)
+        found: npt.NDArray[np.bool_] = self._sorted[at] == pairs
+        return found
+
+    def take(self) -> tuple[Rows, Rows]:
+        """The pairs, each once and in order; the set is empty then."""
+        self._tidy()
+        pairs, self._sorted, self._count = self._sorted, self._sorted[:0], 0
+        return (pairs >> np.uint64(32)).astype(np.int64), (pairs & _LOW).astype(np.int64)
+
+    def _tidy(self) -> None:
+        if self._new:
+            pairs = np.concatenate([self._sorted, *self._new])
+            pairs.sort()  # np.unique hashes, which packed pairs make many times slower
+            self._sorted = pairs[np.append(True, pairs[1:] != pairs[:-1])]
+            self._new, self._count = [], len(self._sorted)
 
 
 def _packed(left: Rows, right: Rows) -> Keys:

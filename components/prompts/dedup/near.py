@@ -8,6 +8,7 @@
 Rows of fewer than ``min_words`` words have exact duplicates only, and take no part.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +17,15 @@ from components.prompts.config import DedupConfig
 from components.prompts.dedup import prefix
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.corpus import Corpus
-from components.prompts.dedup.joining import join_similar
+from components.prompts.dedup.joining import Joining
 from components.prompts.dedup.shingles import Rows, ShingleSets, Similarities
 from components.prompts.dedup.verify import similar_queries
 
 __all__ = ["Clusters", "Compared", "Corpus", "clusters", "near_duplicates", "rules_compared"]
 
 _MEGABYTE = 1 << 20
+#: Rows of whole components that are settled together: their shingles are in memory at once.
+_GROUP = 4096
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,29 @@ class Compared:
 def near_duplicates(corpus: Corpus, config: DedupConfig, memory_mb: int) -> Clusters:
     """Clusters of near-duplicates.
 
-    ``memory_mb`` bounds texts, shingles and known pairs in memory; beside that there are some 100
-    bytes a row. It changes the time and nothing else.
+    ``memory_mb`` bounds texts, signatures, shingles and known pairs in memory; beside that there
+    are some 100 bytes a row. It changes the time and nothing else.
     """
     memory = memory_mb * _MEGABYTE
     eligible = np.flatnonzero(corpus.words >= config.min_words)
     components = Components(len(corpus))
-    sets = ShingleSets(corpus.texts, memory // 2)
     if config.method == "prefix":
         _join_prefixes(corpus, config, eligible, components, memory)
-    else:
-        join_similar(corpus, config, eligible, components, sets, memory)
-    return _clusters(corpus, components.roots(), config, sets, memory)
+        return clusters(corpus, components.roots(), config, memory_mb)
+    sets = ShingleSets(corpus.texts, memory // 4)
+    joining = Joining(corpus, config, components, sets, memory)
+    left, right = joining.join_likely(eligible)
+    closures = components.copy()
+    closures.join(left, right)
+    roots = closures.roots()
+    order = np.argsort(roots[left], kind="stable")
+    left, right = left[order], right[order]
+    result = _alone(corpus, config)
+    for rows in _groups(roots):
+        first, last = np.searchsorted(roots[left], roots[rows[[0, -1]]] + [0, 1])
+        joining.compare(left[first:last], right[first:last])
+        _settle(result, corpus, rows, components.find(rows), sets)
+    return result
 
 
 def clusters(corpus: Corpus, roots: Rows, config: DedupConfig, memory_mb: int) -> Clusters:
@@ -74,25 +88,47 @@ def clusters(corpus: Corpus, roots: Rows, config: DedupConfig, memory_mb: int) -
     ``roots`` are the components of the verified pairs, as ``Components.roots`` gives them.
     """
     memory = memory_mb * _MEGABYTE
-    return _clusters(corpus, roots, config, ShingleSets(corpus.texts, memory // 2), memory)
+    sets = None if config.method == "prefix" else ShingleSets(corpus.texts, memory // 4)
+    result = _alone(corpus, config)
+    for rows in _groups(roots):
+        _settle(result, corpus, rows, roots[rows], sets)
+    return result
 
 
-def _clusters(
-    corpus: Corpus, roots: Rows, config: DedupConfig, sets: ShingleSets, memory: int
-) -> Clusters:
-    stands_for = _survivors(corpus, roots)
-    dropped = np.flatnonzero(stands_for != np.arange(len(stands_for)))
-    similarity = np.ones(len(corpus))
+def _alone(corpus: Corpus, config: DedupConfig) -> Clusters:
+    """Every row stands for itself."""
     if config.method == "prefix":
         rule = f"prefix: common prefix >= {config.prefix_share:g} of the longer"
-        similarity[dropped] = prefix.prefix_shares(
-            corpus.texts, corpus.lengths, dropped, stands_for[dropped], memory // 2
-        )
     else:
         rule = f"minhash: Jaccard of character 5-grams >= {config.similarity:g}"
-        dropped = dropped[np.argsort(stands_for[dropped], kind="stable")]
-        similarity[dropped] = sets.jaccard(stands_for[dropped], dropped)
-    return Clusters(stands_for, similarity, rule)
+    return Clusters(np.arange(len(corpus)), np.ones(len(corpus)), rule)
+
+
+def _groups(roots: Rows) -> Iterator[Rows]:
+    """Rows that are not alone, whole components at a time, in the order of their roots."""
+    members = np.bincount(roots, minlength=len(roots))
+    rows = np.flatnonzero(members[roots] > 1)
+    rows = rows[np.argsort(roots[rows], kind="stable")]
+    first = np.flatnonzero(np.diff(roots[rows], prepend=-1))
+    bounds = first[np.diff(first // _GROUP, prepend=0) > 0]
+    yield from (part for part in np.split(rows, bounds) if len(part))
+
+
+def _settle(
+    result: Clusters, corpus: Corpus, rows: Rows, roots: Rows, sets: ShingleSets | None
+) -> None:
+    """Note what stands for each of ``rows``, in place; ``roots`` are their final components."""
+    order = np.lexsort((rows, corpus.times[rows], -corpus.lengths[rows], roots))
+    rows, roots = rows[order], roots[order]
+    first = np.diff(roots, prepend=-1) > 0
+    stays = rows[first][np.cumsum(first) - 1]
+    result.stands_for[rows] = stays
+    rows, stays = rows[~first], stays[~first]
+    if sets is None:
+        shares = prefix.prefix_shares(corpus.texts, corpus.lengths, stays, rows)
+        result.similarity[rows] = shares
+    else:
+        result.similarity[rows] = sets.jaccard(stays, rows)
 
 
 def rules_compared(
@@ -119,17 +155,3 @@ def _join_prefixes(
         left, right = left[same], right[same]
         alike = similar_queries(corpus.queries, left, right, config.similarity)
         components.join(left[alike], right[alike])
-
-
-def _survivors(corpus: Corpus, roots: Rows) -> Rows:
-    """The row that stays of each row's component, shape (n,)."""
-    stands_for = np.arange(len(roots))
-    members = np.bincount(roots, minlength=len(roots))
-    rows = np.flatnonzero(members[roots] > 1)
-    order = np.lexsort((rows, corpus.times[rows], -corpus.lengths[rows], roots[rows]))
-    rows = rows[order]
-    first = np.ones(len(rows), dtype=bool)
-    first[1:] = roots[rows[1:]] != roots[rows[:-1]]
-    if len(rows):
-        stands_for[rows] = rows[first][np.cumsum(first) - 1]
-    return stands_for

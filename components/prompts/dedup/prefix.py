@@ -15,6 +15,8 @@ from components.prompts.dedup.shingles import Rows, Similarities, Texts, blocks
 
 #: Bytes that a text takes in memory beside its characters, and a character takes.
 _OVERHEAD, _WIDTH = 80, 2
+#: Characters of pairs of texts in memory at a time.
+_COMPARED = 1 << 22
 #: Texts of a sample for each part that it is to separate.
 _SAMPLED = 16
 
@@ -31,12 +33,11 @@ def prefix_share(one: str, two: str) -> float:
     return common / max(len(one), len(two), 1)
 
 
-def prefix_shares(
-    texts: Texts, lengths: Rows, left: Rows, right: Rows, memory: int
-) -> Similarities:
-    """``prefix_share`` of pairs of rows, shape (pairs,), with ``memory`` bytes of texts at once."""
+def prefix_shares(texts: Texts, lengths: Rows, left: Rows, right: Rows) -> Similarities:
+    """``prefix_share`` of pairs of rows, shape (pairs,)."""
     result = np.empty(len(left))
-    for first, last in blocks((_bytes(lengths[left]) + _bytes(lengths[right])).tolist(), memory):
+    sizes = lengths[left] + lengths[right]
+    for first, last in blocks(sizes.tolist(), _COMPARED):
         rows, at = np.unique((left[first:last], right[first:last]), return_inverse=True)
         read = texts(rows)
         pairs = at.reshape(2, -1).T.tolist()

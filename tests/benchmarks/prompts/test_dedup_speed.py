@@ -24,12 +24,14 @@ pytestmark = [
 ]
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
-MEMORY_MB = 128
+MEMORY_MB = 512
 
 
-def deduplicate(texts: Path, stands_for: Path, method: str = "minhash") -> dict[str, Any]:
+def deduplicate(
+    texts: Path, stands_for: Path, method: str = "minhash", memory_mb: int = MEMORY_MB
+) -> dict[str, Any]:
     """One run of ours."""
-    script = [str(HERE / "dedup_here.py"), str(texts), str(stands_for), str(MEMORY_MB), method]
+    script = [str(HERE / "dedup_here.py"), str(texts), str(stands_for), str(memory_mb), method]
     return _report([sys.executable, *script])
 
 
@@ -113,16 +115,18 @@ def test_a_hundred_thousand_prompts_beside_peers(
 def test_a_million_prompts_take_ten_times_as_long(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reports = {}
-    for count in (100_000, 1_000_000):
-        reports[count] = deduplicate(_corpus(tmp_path, count), tmp_path / "stands_for.npy")
-    one, ten = reports.values()
+    small, large = _corpus(tmp_path, 100_000), _corpus(tmp_path, 1_000_000)
+    files = [tmp_path / f"{number}.npy" for number in range(3)]
+    one = deduplicate(small, files[0])
+    ten = deduplicate(large, files[1])
+    tight = deduplicate(large, files[2], memory_mb=64)
     with capsys.disabled():
-        for report in reports.values():
-            print(f"\n{report['rows']:,} prompts, memory_mb={MEMORY_MB}: {report}")
-        more = ten["peak_mb"] - one["peak_mb"]
-        print(f"time: {ten['cpu'] / one['cpu']:.1f} times; memory: {more} MB more")
+        for report, memory_mb in ((one, MEMORY_MB), (ten, MEMORY_MB), (tight, 64)):
+            print(f"\n{report['rows']:,} prompts, memory_mb={memory_mb}: {report}")
+        print(f"time: {ten['cpu'] / one['cpu']:.1f} times")
     assert ten["cpu"] <= 11 * one["cpu"]
-    # Numbers of every row, and nothing else that grows: 150 bytes a row.
-    assert more <= 900_000 * 150 / 2**20
     assert abs(ten["kept"] / one["kept"] - 10) < 0.2
+    # The libraries, what the config says, and 150 bytes of numbers a row; nothing else grows.
+    for report, memory_mb in ((one, MEMORY_MB), (ten, MEMORY_MB), (tight, 64)):
+        assert report["peak_mb"] <= 100 + memory_mb + 150 * report["rows"] / 2**20
+    assert np.array_equal(np.load(files[1]), np.load(files[2]))
