@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.prompts.audit import SPLITS
+from components.prompts.report.audit import SPLITS
 from components.prompts.working_rows import Batches, Column, Indices, Strings, Vectors
 
 Digests = npt.NDArray[np.uint64]

@@ -13,9 +13,9 @@ import pyarrow as pa
 from components.core.records import RawPrompt
 from components.core.shards import CHUNK
 from components.prompts.dedup.signatures import digest
-from components.prompts.normal_forms import conversations
-from components.prompts.normalise import TURN
 from components.prompts.row_ids import person_in
+from components.prompts.text.normal_forms import conversations
+from components.prompts.text.normalise import TURN
 
 _KEY = pa.binary(16)
 #: What is known of a row after the first look.

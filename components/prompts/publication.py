@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from components.core.records import Message, Prompt, Redaction, Reject, Signature
 from components.core.shards import CHUNK
-from components.prompts.audit import Kept, Located, Rejected
 from components.prompts.collected import Looked, cluster_name, numbered
 from components.prompts.dedup.published import encoded
 from components.prompts.dedup.signatures import SCHEME
 from components.prompts.pii.redact import Finding
 from components.prompts.preparation import Prepared
+from components.prompts.report.audit import Kept, Located, Rejected
 from components.prompts.split import pseudonym
 from components.prompts.working_rows import Indices
 

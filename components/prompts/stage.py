@@ -13,18 +13,18 @@ from components.core.errors import BadInput
 from components.core.records import RawPrompt
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.storage import Storage
-from components.prompts.audit import audit
 from components.prompts.config import PromptsConfig
 from components.prompts.earlier_rounds import EarlierRounds
 from components.prompts.engines.process import ProcessEngine
-from components.prompts.headline import headline
-from components.prompts.language import NAME
-from components.prompts.last_round import compare_rounds, last_round
-from components.prompts.page import page
 from components.prompts.preparation import STEPS, Engine, Prepared, prepare
-from components.prompts.profile import sketch
 from components.prompts.publication import Publication
+from components.prompts.report.audit import audit
+from components.prompts.report.headline import headline
+from components.prompts.report.last_round import compare_rounds, last_round
+from components.prompts.report.page import page
+from components.prompts.report.profile import sketch
 from components.prompts.split import PSEUDONYM_KEY
+from components.prompts.text.language import NAME
 from components.prompts.treat import Recipe, planted, tokenizer_files
 
 

@@ -18,16 +18,16 @@ from components.core.shards import CHUNK
 from components.prompts.cap import draw
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup.signatures import digest, signatures
-from components.prompts.language import identify_all
-from components.prompts.length import CountTokens, estimated_tokens, policy_tokens
 from components.prompts.look import raw_prompt
-from components.prompts.normal_forms import conversations
-from components.prompts.normalise import few_shot_query, words
 from components.prompts.pii import registry
 from components.prompts.pii.canaries import Planted, plant
 from components.prompts.pii.redact import Finding, Redactor
 from components.prompts.split import split_of, split_unit
-from components.prompts.use_case import use_cases
+from components.prompts.text.language import identify_all
+from components.prompts.text.length import CountTokens, estimated_tokens, policy_tokens
+from components.prompts.text.normal_forms import conversations
+from components.prompts.text.normalise import few_shot_query, words
+from components.prompts.text.use_case import use_cases
 
 _KEY = pa.binary(16)
 _TURN = pa.struct([("role", pa.string()), ("content", pa.string())])

@@ -1,7 +1,8 @@
 """Deduplicates an Arrow stream of texts with ``components.prompts.dedup``; a process by itself.
 
 ``dedup_here.py TEXTS STANDS_FOR MEMORY_MB [METHOD]``: writes the row that stands for each row
-(.npy) and prints CPU seconds by step, peak memory and counts as JSON. Normal forms and signatures
+(.npy) and prints CPU seconds, peak memory (of all and by step) and counts as JSON. Normal forms and
+signatures
 lie in files; only numbers are in memory.
 """
 
@@ -20,7 +21,7 @@ from components.prompts.config import DedupConfig
 from components.prompts.dedup.exact import equal
 from components.prompts.dedup.near import near_duplicates
 from components.prompts.dedup.signatures import digests, signatures
-from components.prompts.normal_forms import normal_forms, word_counts
+from components.prompts.text.normal_forms import normal_forms, word_counts
 
 BINS = 256
 _BATCH = 5000
@@ -62,13 +63,13 @@ class Corpus:
 
 
 def main(source: str, result: str, memory_mb: int, method: str, folder: Path) -> None:
-    spent: dict[str, float] = {}
+    spent: dict[str, tuple[float, int]] = {}
     last = time.process_time()
 
     def step(name: str) -> None:
         nonlocal last
         now = time.process_time()
-        spent[name] = round(now - last, 2)
+        spent[name] = round(now - last, 2), peak_mb()
         last = now
 
     begun = last
@@ -82,10 +83,9 @@ def main(source: str, result: str, memory_mb: int, method: str, folder: Path) ->
             parts["lengths"].append(np.array([len(text) for text in normal]))
             parts["words"].append(word_counts(normal))
             parts["sizes"].append(np.array([len(text) for text in coded]))
-    columns = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
     columns["starts"] = np.cumsum(columns["sizes"]) - columns["sizes"]
     columns["times"] = np.arange(len(columns["sizes"]))
-    parts.clear()
     step("normal form and digest")
 
     stands_for = equal(columns["digests"], columns["lengths"], columns["times"])

@@ -1,4 +1,4 @@
-"""Makes ``components/prompts/use_case_points.csv`` from the labelled prompts.
+"""Makes ``components/prompts/text/use_case_points.csv`` from the labelled prompts.
 
     PYTHONPATH=. python tests/benchmarks/prompts/make_use_case_points.py ../shared/data
 
@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from labelled_prompts import DATA, Labelled, labelled_prompts
 
-from components.prompts.use_case import PAPER, POINTS, START
-from components.prompts.use_case_cues import cues
+from components.prompts.text.use_case import PAPER, POINTS, START
+from components.prompts.text.use_case_cues import cues
 
 #: Counted on top of every cue; .05 and .2 are as good, by five folds of the dev half.
 SMOOTHING = 0.1

@@ -16,7 +16,7 @@ import peers
 import pyarrow as pa
 import pytest
 
-from components.prompts.normal_forms import normal_forms
+from components.prompts.text.normal_forms import normal_forms
 
 pytestmark = [
     pytest.mark.benchmark,

@@ -8,8 +8,8 @@ from labelled_prompts import DATA, labelled_prompts
 from make_use_case_points import points, write
 
 from components.core.records import Message
-from components.prompts import use_case
-from components.prompts.use_case import PAPER, use_cases
+from components.prompts.text import use_case
+from components.prompts.text.use_case import PAPER, use_cases
 
 pytestmark = [
     pytest.mark.benchmark,

@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from components.core.records import Kind, Message, Prompt, RawPrompt, Reject, Source
 from components.core.shards import to_batch
-from components.prompts.audit import audit
 from components.prompts.config import PromptsConfig
 from components.prompts.engines.process import ProcessEngine
 from components.prompts.preparation import STEPS, prepare
 from components.prompts.publication import Publication
+from components.prompts.report.audit import audit
 from components.prompts.treat import Recipe, planted
 from data_contracts.contract import load
 from data_contracts.schema import arrow_schema

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from components.core.config import ConfigError
 from components.prompts.config import DriftConfig
-from components.prompts.drift import aligned, by_chance, compare, figure, psi
-from components.prompts.profile import SKETCH, Profile, binned, novelty, profile, sketch
+from components.prompts.report.drift import aligned, by_chance, compare, figure, psi
+from components.prompts.report.profile import SKETCH, Profile, binned, novelty, profile, sketch
 
 DEFAULT = DriftConfig()
 

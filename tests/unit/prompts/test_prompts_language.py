@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.records import Message
-from components.prompts.language import identify_all
+from components.prompts.text.language import identify_all
 
 
 def told(*texts: str) -> list[str]:

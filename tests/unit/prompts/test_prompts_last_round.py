@@ -12,10 +12,10 @@ from components.core.errors import BadInput
 from components.core.stage import Inputs
 from components.core.storage import Storage
 from components.prompts.config import DriftConfig
-from components.prompts.drift import compare
-from components.prompts.drift_view import section
-from components.prompts.last_round import AUDIT, INPUT, LastRound, compare_rounds, last_round
-from components.prompts.profile import Profile, profile
+from components.prompts.report.drift import compare
+from components.prompts.report.drift_view import section
+from components.prompts.report.last_round import AUDIT, INPUT, LastRound, compare_rounds, last_round
+from components.prompts.report.profile import Profile, profile
 
 RAW = ["s3://b/datasets/raw_prompts/{0}#sha256={0}{0}{0}{0}".format(c * 16) for c in "abc"]
 

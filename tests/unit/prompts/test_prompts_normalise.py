@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.records import Message
-from components.prompts.normal_forms import conversations, normal_forms, word_counts
-from components.prompts.normalise import conversation, few_shot_query, normalise, words
+from components.prompts.text.normal_forms import conversations, normal_forms, word_counts
+from components.prompts.text.normalise import conversation, few_shot_query, normalise, words
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from components.core.records import Kind, Message, Prompt, Reject, Source, Split
-from components.prompts.audit import Kept, Located, Rejected, audit
-from components.prompts.headline import distance, headline
-from components.prompts.page import page
 from components.prompts.pii.canaries import Recall
 from components.prompts.pii.redact import Finding
+from components.prompts.report.audit import Kept, Located, Rejected, audit
+from components.prompts.report.headline import distance, headline
+from components.prompts.report.page import page
 
 
 def prompt(number: int, user: str, source: Source, split: Split, tokens: int, case: str) -> Prompt:

@@ -14,8 +14,8 @@ from components.core.records import Message, Prompt, RawPrompt, Reject
 from components.core.storage import Storage
 from components.core.tokens import encode_prompt
 from components.prompts.config import PromptsConfig
-from components.prompts.length import estimated_tokens, policy_tokens
 from components.prompts.stage import STAGE
+from components.prompts.text.length import estimated_tokens, policy_tokens
 
 TOKENIZER = small_tokenizer()
 

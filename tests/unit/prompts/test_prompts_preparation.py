@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from prompts_rows import LONG, logged, prepared, row
 
 from components.core.records import Message, RawPrompt
-from components.prompts.page import page
+from components.prompts.report.page import page
 from components.prompts.split import split_of
-from components.prompts.use_case import PAPER, use_case
+from components.prompts.text.use_case import PAPER, use_case
 
 
 def test_every_reason_once() -> None:

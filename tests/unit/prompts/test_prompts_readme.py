@@ -9,7 +9,7 @@ from prompts_rows import prepared, row
 import components.prompts
 from components.core.records import Message, RawPrompt
 from components.prompts.split import split_of
-from components.prompts.use_case import use_case
+from components.prompts.text.use_case import use_case
 
 README = Path(str(components.prompts.__file__)).with_name("README.md").read_text("utf-8")
 LETTER = "Please write a short letter to my landlord about the broken heating"

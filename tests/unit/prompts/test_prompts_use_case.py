@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.records import Message
-from components.prompts.use_case import PAPER, POINTS, use_case, use_cases
-from components.prompts.use_case_cues import cues
+from components.prompts.text.use_case import PAPER, POINTS, use_case, use_cases
+from components.prompts.text.use_case_cues import cues
 
 
 def of(text: str) -> str:

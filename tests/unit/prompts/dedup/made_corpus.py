@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.prompts.dedup.signatures import Signatures, signatures
-from components.prompts.normalise import normalise, words
+from components.prompts.text.normalise import normalise, words
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in ("n", "rt", "lm", "st")]
 BINS = 256

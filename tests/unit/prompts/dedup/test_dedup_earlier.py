@@ -15,7 +15,7 @@ from components.prompts.dedup import earlier as earlier_module
 from components.prompts.dedup.earlier import Earlier, Matches
 from components.prompts.dedup.published import encoded
 from components.prompts.dedup.signatures import SCHEME, digest, digests, estimate, signatures
-from components.prompts.normalise import normalise
+from components.prompts.text.normalise import normalise
 
 
 def published(prompts: MadeCorpus, splits: list[Split] | None = None) -> list[Signature]:

@@ -16,7 +16,7 @@ from components.prompts.dedup.components import Components
 from components.prompts.dedup.near import Clusters, near_duplicates, rules_compared
 from components.prompts.dedup.prefix import neighbours, prefix_share
 from components.prompts.dedup.signatures import band_keys, signatures
-from components.prompts.normalise import normalise
+from components.prompts.text.normalise import normalise
 
 PREFIX = DedupConfig.from_mapping({"method": "prefix"})
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from components.core.records import Prompt, Reject, Source, Split
 from components.prompts.pii.canaries import Recall
 from components.prompts.pii.redact import Finding
-from components.prompts.profile import LENGTH_EDGES, binned
-from components.prompts.use_case import PAPER
+from components.prompts.report.profile import LENGTH_EDGES, binned
+from components.prompts.text.use_case import PAPER
 
 #: What the file is, for whoever reads it by program.
 FORMAT = "instructflow/prompts-audit@1"

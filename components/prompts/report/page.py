@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from components.prompts import drift_view
-from components.prompts.audit import SOURCES, SPLITS
-from components.prompts.headline import distance
-from components.prompts.page_style import CSS
+from components.prompts.report import drift_view
+from components.prompts.report.audit import SOURCES, SPLITS
+from components.prompts.report.headline import distance
+from components.prompts.report.page_style import CSS
 
 #: What a reject's reason means, for people, in the order of the steps.
 _REASONS = {

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.core.records import Message
-from components.prompts.normalise import INVISIBLE, UNSPACED, joined, normalise
+from components.prompts.text.normalise import INVISIBLE, UNSPACED, joined, normalise
 
 Codes = npt.NDArray[np.uint32]
 

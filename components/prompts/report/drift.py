@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.prompts.config import DriftConfig
-from components.prompts.profile import Profile
+from components.prompts.report.profile import Profile
 
 Level = Literal["stable", "warn", "stop"]
 Counts = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.core.records import Message
-from components.prompts.use_case_cues import cues
+from components.prompts.text.use_case_cues import cues
 
 #: Shares among the paper's RM prompts (Ouyang et al. 2022, table 1).
 PAPER: Mapping[str, float] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.prompts.use_case import PAPER
+from components.prompts.text.use_case import PAPER
 
 
 def headline(audit: Mapping[str, Any]) -> dict[str, float]:

@@ -13,8 +13,8 @@ from components.core.config import ConfigError
 from components.core.errors import BadInput
 from components.core.stage import Inputs
 from components.prompts.config import DriftConfig
-from components.prompts.drift import Drift, compare
-from components.prompts.profile import Profile, UserSketch, profile
+from components.prompts.report.drift import Drift, compare
+from components.prompts.report.profile import Profile, UserSketch, profile
 
 AUDIT = "audit.json"
 #: The name under which audits are published, and the input under which one is given.
