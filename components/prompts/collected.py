@@ -100,7 +100,7 @@ class Collected:
         self.batches.add(batch.drop_columns(["text", "query", "signature", "draw"]))
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.signatures)
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers, shape (positions,)."""
@@ -109,6 +109,13 @@ class Collected:
     def keys(self, name: str) -> Digests:
         """A column of 16-byte keys, shape (positions, 2)."""
         return self._columns[name].array((-1, 2))
+
+    def forget_what_was_compared(self) -> None:
+        """Texts and numbers that only the search for duplicates and the cap needed."""
+        for name in ("query_digest", "length", "words", "draw"):
+            del self._columns[name]
+        self.texts.close()
+        self.queries.close()
 
     def clusters(self, rows: Indices) -> list[str]:
         """The clusters that treated rows stand for, by their numbers among all rows."""

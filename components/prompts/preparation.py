@@ -127,6 +127,8 @@ def prepare(
     _drop_over_cap(ledger, collected, looked, config)
     ledger.settle_copies(stands_for, "exact: same normal form")
     kept = np.flatnonzero(ledger.left()[rows])
+    looked.forget("time")
+    collected.forget_what_was_compared()
     report(5)
 
     if len(kept) + ledger.dropped() != len(looked):

@@ -78,8 +78,9 @@ class Strings:
         return found
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and of where its strings end."""
         self._file.close()
+        self._ends = array("q", [0])
 
 
 class Vectors:
