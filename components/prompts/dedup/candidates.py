@@ -48,17 +48,18 @@ def nearest_first(keys: Keys, rows: Rows, neighbours: int) -> Iterator[tuple[Row
 
     ``keys`` and ``rows`` are in ascending order of (length, row number).
     """
-    order, ordered = by_bucket(keys)
+    order, keys = by_bucket(keys)
     rows = rows[order]
+    del order
     # Positions that have a neighbour of their own bucket at the distance at hand, or may have one.
-    at = np.arange(len(rows) - 1)
+    at = np.flatnonzero(keys[1:] == keys[:-1])
     for near, far in _DISTANCES:
         found: list[Rows] = []
         distances: list[int] = []
         size = 0
         for distance in range(near, min(far, neighbours) + 1):
             at = at[: np.searchsorted(at, len(rows) - distance)]
-            at = at[ordered[at] == ordered[at + distance]]
+            at = at[keys[at] == keys[at + distance]]
             if len(at) == 0:
                 break
             for start in range(0, len(at), _CHUNK):
@@ -93,11 +94,12 @@ def by_bucket(keys: Keys) -> tuple[Rows, Keys]:
     """
     composite = (keys & _HIGH) | np.arange(len(keys), dtype=np.uint64)
     composite.sort()
-    order = (composite & _LOW).astype(np.int64)
+    halves = (composite >> np.uint64(32)).astype(np.uint32)
+    composite &= _LOW
+    order = composite.view(np.int64)
     ordered = keys[order]
-    mixed = (ordered[1:] != ordered[:-1]) & ((composite[1:] ^ composite[:-1]) <= _LOW)
+    mixed = (ordered[1:] != ordered[:-1]) & (halves[1:] == halves[:-1])
     if mixed.any():
-        halves = composite & _HIGH
         wrong = np.flatnonzero(np.isin(halves, halves[1:][mixed]))
         # Whole runs of one half: sorted by key and position, they fill the same places.
         repaired = order[wrong][np.lexsort((order[wrong], keys[order[wrong]]))]

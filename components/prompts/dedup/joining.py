@@ -61,8 +61,7 @@ class Joining:
         rows = rows[np.argsort(self._corpus.lengths[rows], kind="stable")]
         margin = doubt(config)
         for band in range(config.bins // config.rows_per_band):
-            keys = self._keys(band)[rows]
-            for left, right in nearest_first(keys, rows, config.neighbours):
+            for left, right in nearest_first(self._keys(band)[rows], rows, config.neighbours):
                 left, right = self._new(left, right)
                 likely = estimates(self._signatures, left, right)
                 sure = likely >= config.similarity + margin

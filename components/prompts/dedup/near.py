@@ -58,7 +58,7 @@ def near_duplicates(corpus: Corpus, config: DedupConfig, memory_mb: int) -> Clus
     """Clusters of near-duplicates.
 
     ``memory_mb`` bounds texts, signatures, shingles and known pairs in memory; beside that there
-    are some 100 bytes a row. It changes the time and nothing else.
+    are some 150 bytes a row. It changes the time and nothing else.
     """
     memory = memory_mb * _MEGABYTE
     eligible = np.flatnonzero(corpus.words >= config.min_words)

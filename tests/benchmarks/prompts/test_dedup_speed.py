@@ -126,7 +126,7 @@ def test_a_million_prompts_take_ten_times_as_long(
         print(f"time: {ten['cpu'] / one['cpu']:.1f} times")
     assert ten["cpu"] <= 11 * one["cpu"]
     assert abs(ten["kept"] / one["kept"] - 10) < 0.2
-    # The libraries, what the config says, and 150 bytes of numbers a row; nothing else grows.
+    # What the config says, 200 bytes of numbers a row, and libraries with a batch of texts.
     for report, memory_mb in ((one, MEMORY_MB), (ten, MEMORY_MB), (tight, 64)):
-        assert report["peak_mb"] <= 100 + memory_mb + 150 * report["rows"] / 2**20
+        assert report["peak_mb"] <= memory_mb + 200 * report["rows"] / 2**20 + 200
     assert np.array_equal(np.load(files[1]), np.load(files[2]))
