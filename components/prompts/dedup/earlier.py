@@ -195,10 +195,10 @@ class Earlier:
         similarity: Similarities,
     ) -> None:
         """Note the most similar earlier row of each row, where it is similar enough, in place."""
-        asked, answered = queries[one], self._published.queries[two]
-        both = asked.any(axis=1) & answered.any(axis=1)
-        same = ~(both & (asked != answered).any(axis=1))
-        one, two = one[same], two[same]
+        # Zeros are no query.
+        asked = np.flatnonzero((queries[one, 0] != 0) & (self._published.queries[two, 0] != 0))
+        other = (queries[one[asked]] != self._published.queries[two[asked]]).any(axis=1)
+        one, two = np.delete(one, asked[other]), np.delete(two, asked[other])
         values = estimate(signatures[one], self._published.signatures[two])
         # The best of each row comes last.
         order = np.lexsort((-two, values, one))
