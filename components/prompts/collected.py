@@ -1,4 +1,4 @@
-"""What the two maps brought in: arrays in memory (under 150 bytes a row), texts on disk."""
+"""What the two maps brought in: arrays in memory, texts on disk."""
 
 from pathlib import Path
 from typing import Any

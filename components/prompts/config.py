@@ -191,7 +191,7 @@ class PromptsConfig(Config):
         512,
         ge=16,
         description="Megabytes for texts and pairs that are compared; what does not fit stays on "
-        "disk. Beside them the stage takes about 150 bytes a row. Own value.",
+        "disk. Beside them the stage takes some 300 bytes a row. Own value.",
     )
     spark: SparkConfig = Field(SparkConfig(), description="Engine spark only.")
     max_tokens: int = Field(1000, ge=1, description="Longer prompts are dropped. Paper: 1k tokens.")
