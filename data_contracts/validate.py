@@ -1,7 +1,7 @@
 """Rows against their contract, with Great Expectations.
 
 Rows are projected to a narrow frame (``projection.py``) as they stream by; Great Expectations runs
-the contract's suite over 100,000 of them at a time, which costs about a tenth of a second, so a
+the contract's suite over up to 100,000 of them at a time, which costs about a tenth of a second, so a
 validation is bounded in memory and cheap in time. Uniqueness holds over all batches.
 """
 
@@ -21,8 +21,9 @@ from data_contracts.report import CheckResult, ValidationReport
 
 __all__ = ["ValidationReport", "Validator", "suite"]
 
-#: Rows in one run of the suite.
-WINDOW = 100_000
+#: Rows in one run of the suite, and bytes of what the suite sees of them: it makes several times as
+#: much of long strings while it looks.
+WINDOW, WINDOW_BYTES = 100_000, 16 << 20
 #: Row ids that a report names per rule, and characters of one.
 IDS, ID_LENGTH = 20, 80
 
@@ -40,6 +41,7 @@ class Validator:
         self._checks = checks(contract)
         self._waiting: list[pd.DataFrame] = []
         self._waiting_rows = 0
+        self._waiting_bytes = 0
         self._rows = 0
         self._broken = [0] * len(self._checks)
         self._ids: list[list[str]] = [[] for _ in self._checks]
@@ -48,9 +50,11 @@ class Validator:
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows in the contract's schema."""
         started = time.perf_counter()
-        self._waiting.append(self._projector.project(batch))
+        frame = self._projector.project(batch)
+        self._waiting.append(frame)
         self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= WINDOW:
+        self._waiting_bytes += int(frame.memory_usage(index=False).sum())
+        if self._waiting_rows >= WINDOW or self._waiting_bytes >= WINDOW_BYTES:
             self._run()
         self._seconds += time.perf_counter() - started
 
@@ -96,7 +100,7 @@ class Validator:
         frame = pd.concat(self._waiting, ignore_index=True)
         first_row = self._rows
         self._rows += self._waiting_rows
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
         expectations = suite(self._contract)
         batch = _batch_definition().get_batch({"dataframe": frame})
         results = batch.validate(expectations, result_format=_COUNTS).results
