@@ -1,8 +1,8 @@
 """Rows against their contract, with Great Expectations.
 
 Rows are projected to a narrow frame (``projection.py``) as they stream by; Great Expectations runs
-the contract's suite over windows of up to 100,000 of them, which costs about a tenth of a second, so
-a validation is bounded in memory and cheap in time. Uniqueness holds over all batches.
+the contract's suite over up to 100,000 of them at a time, which costs a tenth of a second or so:
+validation is bounded in memory and cheap in time. Uniqueness holds over all batches.
 """
 
 import functools
