@@ -100,7 +100,9 @@ def audit(
     rules: Counter[str] = Counter()
     for (reason, rule), count in rejected.rules.items():
         reasons[reason] += count
-        rules[f"{reason}: {_ESTIMATE.sub('', rule)}"] += count
+        # Some rules begin with their reason: "pii: holds CARD".
+        named = _ESTIMATE.sub("", rule).removeprefix(f"{reason}: ")
+        rules[f"{reason}: {named}"] += count
     number = len(kept.tokens)
     return {
         "format": FORMAT,

@@ -74,9 +74,14 @@ def test_counts_by_hand() -> None:
 def test_rules_are_counted_without_what_they_say_of_one_row() -> None:
     rule = "signature: estimated Jaccard {} >= 0.8"
     rules = {("earlier_round", rule.format(share)): 2 for share in ("0.91", "0.875", "1.0")}
+    rules["pii", "pii: holds CARD"] = 1
     recall = Recall({}, {}, ())
-    report = audit(6, Kept.of([]), Rejected(rules, np.array([], dtype=np.int64)), [], recall, {})
-    assert report["rules"] == {"earlier_round: signature: estimated Jaccard >= 0.8": 6}
+    report = audit(7, Kept.of([]), Rejected(rules, np.array([], dtype=np.int64)), [], recall, {})
+    assert report["rules"] == {
+        "earlier_round: signature: estimated Jaccard >= 0.8": 6,
+        # The reason is not said twice.
+        "pii: holds CARD": 1,
+    }
 
 
 def test_metrics_are_the_audits_numbers() -> None:
