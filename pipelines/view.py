@@ -251,7 +251,7 @@ class View(io.TextIOBase):
         else:
             if found := self.remembered(key):
                 step.label, step.seconds = found.label, found.seconds
-                told = {name: f"{value:.4g}" for name, value in found.figures.items()}
+                told = {name: progress.short(value) for name, value in found.figures.items()}
                 step.figures = _figures(found.label, told)
         self.steps.append(step)
         self._say(step, f"done before, in {step.seconds:.1f} s", step.figures)

@@ -29,7 +29,7 @@ from components.core.dataset import Provenance, open_manifest
 from components.core.errors import UserError
 from components.core.manifest import Kind
 from components.core.memory import lasting, peak_memory
-from components.core.progress import Progress
+from components.core.progress import Progress, short
 from components.core.references import resolve_all
 from components.core.scrub import without_secrets
 from components.core.stage import Context, Inputs, Outputs, Stage
@@ -126,7 +126,7 @@ def run_stage(
         tracker.finish(status, failure.reason(error))
         raise
     tracker.finish("FINISHED")
-    figures = "".join(f" {k}={_short(v)}" for k, v in outputs.headline.items())
+    figures = "".join(f" {k}={short(v)}" for k, v in outputs.headline.items())
     print(f"stage {label} done in {seconds:.2f}s{figures}", file=lines, flush=True)
     return outputs
 
@@ -239,11 +239,6 @@ def _conclude(
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:
     """Figures as JSON and KFP can hold them."""
     return {k: float(v) for k, v in figures.items() if math.isfinite(float(v))}
-
-
-def _short(value: float) -> str:
-    """A figure for people: counts in full, all else with four digits."""
-    return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.4g}"
 
 
 def _say_error(stage: str, error: UserError) -> None:

@@ -4,6 +4,7 @@ A line is ``progress <stage> <done>/<total> key=value ...``: for people as it st
 thing the local view reads. At most one line every ``interval`` seconds, and always the last one.
 """
 
+import math
 import re
 import sys
 import time
@@ -30,7 +31,7 @@ class Progress:
         if done < total and now - self._last < self.interval:
             return
         self._last = now
-        tail = "".join(f" {name}={_short(value)}" for name, value in figures.items())
+        tail = "".join(f" {name}={_value(value)}" for name, value in figures.items())
         print(f"progress {self.stage} {done}/{total}{tail}", file=self.stream, flush=True)
 
 
@@ -53,5 +54,10 @@ def parse(line: str) -> ProgressLine | None:
     return ProgressLine(match["stage"], int(match["done"]), int(match["total"]), dict(pairs))
 
 
-def _short(value: float | str) -> str:
+def _value(value: float | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
+
+
+def short(value: float) -> str:
+    """A figure for people: counts in full, all else with four digits."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.4g}"

@@ -106,13 +106,13 @@ def test_what_the_cache_has_stands_with_its_earlier_line() -> None:
 
 def test_what_another_run_did_is_told_with_its_figures() -> None:
     shown = Shown()
-    done = Remembered("sft", "r-1", 17.04, {"loss": 5.28812, "seen": 3.0, "validation_loss": 5.6})
+    done = Remembered("sft", "r-1", 17.04, {"loss": 5.28812, "validation_loss": 1452800.0})
     shown.view.remembered = {"6a5fb1ef395d": done}.get
     with shown.view as view:
         view.write("x - INFO - Task sft cache hit (key=6a5fb1ef395d); skipping.\n")
         view.write("x - INFO - Task ppo cache hit (key=000000000000); skipping.\n")
     assert shown.lines == [
-        "sft: done before, in 17.0 s, loss 5.288  validation_loss 5.6",
+        "sft: done before, in 17.0 s, loss 5.288  validation_loss 1452800",
         "ppo: done before, in 0.0 s",
     ]
 
