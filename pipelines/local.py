@@ -21,6 +21,7 @@ from rich.console import Console
 from components.core.config import canonical_json, sha256_hex
 from components.core.errors import UserError
 from components.core.failure import Terminated
+from components.core.work import WorkRecord
 from pipelines import interruption, runs
 from pipelines.interruption import end_steps, interruptible
 from pipelines.runs import Run
@@ -164,6 +165,10 @@ def _attempt(
         run.total = before + time.monotonic() - started
         runs.keep(folder, run)
 
+    def on_found(done: WorkRecord) -> None:
+        if done.run != run.id:
+            run.borrowed[done.label] = done.work
+
     variables = {
         "INSTRUCTFLOW_RUN_ID": run.id,
         "PYTHONUNBUFFERED": "1",
@@ -176,7 +181,7 @@ def _attempt(
         warm_python(log) as python,
         _started_with(python),
         _exported(variables),
-        View(log, console, tuple(run.steps), cache.remembered, on_done) as view,
+        View(log, console, tuple(run.steps), cache.remembered, on_done, on_found) as view,
         contextlib.redirect_stdout(view),
         _quiet_kfp(view),
     ):
@@ -192,13 +197,20 @@ def _attempt(
 
 
 def _conclude(run: Run, folder: Path) -> None:
-    from components.core.pipeline_run import end_pipeline
+    from components.core import work
+    from components.core.pipeline_run import adopt, end_pipeline
+    from components.core.storage import Storage
     from components.core.tracking import Status
 
     runs.keep(folder, run)
     ended: dict[str, Status] = {"succeeded": "FINISHED", "failed": "FAILED"}
-    with contextlib.suppress(UserError):  # a store that is down does not undo the run
+    root = os.environ["INSTRUCTFLOW_ROOT"]
+    # A store that is down does not undo the run.
+    with contextlib.suppress(UserError):
         end_pipeline(run.id, ended.get(run.status, "KILLED"))
+    with contextlib.suppress(UserError):
+        for done in work.read_all(Storage.from_environment(), root, run.borrowed.values()):
+            adopt(run.id, done.label, done.figures, done.params)
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ class Run:
     steps: list[Finished] = field(default_factory=list)
     #: Wall seconds of all attempts that did work; the time between attempts is no part of it.
     total: float = 0.0
+    #: Work of other runs that came from the cache, by label.
+    borrowed: dict[str, str] = field(default_factory=dict)
     #: Folder of the step cache, below ``.instructflow/cache``.
     cache: str = ""
     #: Reference of the report, once there is one.

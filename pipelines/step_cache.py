@@ -6,6 +6,7 @@ step published may be gone by now (an emptied bucket, an expired object): such e
 run starts, or a reference to nothing would come out of the cache for ever.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +17,7 @@ from components.core import work
 from components.core.errors import UserError
 from components.core.manifest import MANIFEST, parse_reference
 from components.core.storage import Storage
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """A step of an earlier run, as its line in the view tells it."""
-
-    label: str
-    run: str
-    seconds: float
-    figures: dict[str, float]
+from components.core.work import WorkRecord
 
 
 @dataclass(frozen=True)
@@ -47,15 +39,12 @@ class StepCache:
             path.unlink(missing_ok=True)
         return len(gone)
 
-    def remembered(self, key: str) -> Remembered | None:
-        """Who did the step of a cache entry; ``key`` may be the beginning of its name."""
+    def remembered(self, key: str) -> WorkRecord | None:
+        """The work of a cache entry; ``key`` may be the beginning of its name."""
         for path in self.folder.glob(f"{key}*.json"):
             for reference in _references(_read(path)):
-                try:
-                    done = work.of_reference(self.storage, self.root, reference)
-                except UserError:
-                    continue
-                return Remembered(done.label, done.run, done.seconds, done.figures)
+                with contextlib.suppress(UserError):
+                    return work.of_reference(self.storage, self.root, reference)
         return None
 
     def _published(self, reference: str) -> bool:

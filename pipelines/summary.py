@@ -1,8 +1,8 @@
 """The summary of a finished run, ``summary.json``; its schema is documented in the README.
 
 Figures are found by lineage from the run's report (``components.core.work``), so that steps that
-came from the cache count like those that ran, and under the run's id for steps that the report does
-not build on (tasks that wait for labelers).
+came from the cache count like those that ran; and among what the run did or took from the cache,
+for steps that the report does not build on (tasks that wait for labelers).
 """
 
 import json
@@ -37,7 +37,8 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     # The nearest last, as the last one counts: the same prompts, say, may have come of an earlier
     # run first, and with them its base model stands far back in the lineage.
     distant = reversed(work.behind(storage, root, run.report))
-    records = [*distant, *work.of_run(storage, root, run.id)]
+    borrowed = work.read_all(storage, root, run.borrowed.values())
+    records = [*distant, *borrowed, *work.of_run(storage, root, run.id)]
     with tempfile.TemporaryDirectory() as scratch:
         published = download_folder(storage, run.report, Path(scratch))
         said = published / "summary.json"  # an audit of prompts has none

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.core import progress
-from pipelines.step_cache import Remembered
+from components.core.work import WorkRecord
 
 #: What KFP's local runner says about its tasks, and what launch prints of a stage.
 _TASK = re.compile(r"Executing task '(?P<task>[^']+)'$")
@@ -101,9 +101,10 @@ class View(io.TextIOBase):
     #: Steps that an earlier attempt finished: their lines are shown when the cache has them.
     earlier: Sequence[Finished] = ()
     #: Who did a step that the cache has, by the key of its entry; None where nobody knows.
-    remembered: Callable[[str], Remembered | None] = lambda _: None
-    #: Told of each step that ends well.
+    remembered: Callable[[str], WorkRecord | None] = lambda _: None
+    #: Told of each step that ends well, and of each that another run did.
     on_done: Callable[[Finished], None] = lambda _: None
+    on_found: Callable[[WorkRecord], None] = lambda _: None
     steps: list[Step] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _waiting: list[Finished] = field(default_factory=list)
@@ -253,6 +254,7 @@ class View(io.TextIOBase):
                 step.label, step.seconds = found.label, found.seconds
                 told = {name: progress.short(value) for name, value in found.figures.items()}
                 step.figures = _figures(found.label, told)
+                self.on_found(found)
         self.steps.append(step)
         self._say(step, f"done before, in {step.seconds:.1f} s", step.figures)
 

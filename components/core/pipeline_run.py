@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from components.core import run_tree
-from components.core.tracking import TAG, Status, as_user_error, cut, dataset_input, load_client
+from components.core.config import Scalar
+from components.core.tracking import (
+    TAG,
+    MlflowSink,
+    Status,
+    as_user_error,
+    cut,
+    dataset_input,
+    load_client,
+)
 
 
 def parent_run_id(run: str) -> str | None:
@@ -24,6 +33,18 @@ def end_pipeline(run: str, status: Status) -> None:
         client = load_client()()
         if parent := run_tree.find_parent(client, run):
             client.set_terminated(parent, status)
+
+
+def adopt(run: str, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]) -> None:
+    """Put what another run's step told beside what this run's steps told. Raises TrackingError.
+
+    A step says so of what it builds on; this is for steps that no other one builds on.
+    """
+    with as_user_error():
+        client = load_client()()
+        if parent := run_tree.find_parent(client, run):
+            whole = run_tree.StageRun(parent, parent, stage, run)
+            MlflowSink(client, whole).earlier(stage, figures, params)
 
 
 def describe_pipeline(

@@ -28,6 +28,7 @@ from components.core.tracker import BufferedTracker, RecordingTracker, RunSink, 
 
 __all__ = [
     "TAG",
+    "MlflowSink",
     "RecordingTracker",
     "Status",
     "Tracker",

@@ -6,8 +6,9 @@ published thing, the lineage leads to all the work behind it (docs/adr/0005). Wh
 outputs nothing else was made of is found under the run's id.
 """
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
@@ -87,6 +88,15 @@ def behind(storage: Storage, root: str, *references: str) -> list[WorkRecord]:
 def of_reference(storage: Storage, root: str, reference: str) -> WorkRecord:
     """The record of the work that published a reference. Raises DatasetError, MissingKey."""
     return _read(storage, root, open_manifest(storage, reference).provenance.work)
+
+
+def read_all(storage: Storage, root: str, works: Iterable[str]) -> list[WorkRecord]:
+    """The records of some works, without those that are gone."""
+    found = []
+    for work in works:
+        with contextlib.suppress(MissingKey):
+            found.append(_read(storage, root, work))
+    return found
 
 
 def _read(storage: Storage, root: str, work: str) -> WorkRecord:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from components.core.progress import Progress, parse
-from pipelines.step_cache import Remembered
+from components.core.work import WorkRecord
 from pipelines.view import Finished, View
 
 #: As KFP 2.17 prints them: coloured names, and steps' own lines indented.
@@ -106,7 +106,17 @@ def test_what_the_cache_has_stands_with_its_earlier_line() -> None:
 
 def test_what_another_run_did_is_told_with_its_figures() -> None:
     shown = Shown()
-    done = Remembered("sft", "r-1", 17.04, {"loss": 5.28812, "validation_loss": 1452800.0})
+    done = WorkRecord(
+        work="w",
+        stage="sft",
+        label="sft",
+        run="r-1",
+        seconds=17.04,
+        figures={"loss": 5.28812, "validation_loss": 1452800.0},
+        outputs={},
+    )
+    found: list[WorkRecord] = []
+    shown.view.on_found = found.append
     shown.view.remembered = {"6a5fb1ef395d": done}.get
     with shown.view as view:
         view.write("x - INFO - Task sft cache hit (key=6a5fb1ef395d); skipping.\n")
@@ -115,6 +125,7 @@ def test_what_another_run_did_is_told_with_its_figures() -> None:
         "sft: done before, in 17.0 s, loss 5.288  validation_loss 1452800",
         "ppo: done before, in 0.0 s",
     ]
+    assert found == [done]
 
 
 def test_a_step_that_was_killed_is_named_as_the_cause() -> None:
