@@ -39,18 +39,12 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     distant = reversed(work.behind(storage, root, run.report))
     borrowed = work.read_all(storage, root, run.borrowed.values())
     records = [*distant, *borrowed, *work.of_run(storage, root, run.id)]
-    with tempfile.TemporaryDirectory() as scratch:
-        published = download_folder(storage, run.report, Path(scratch))
-        said = published / "summary.json"  # an audit of prompts has none
-        figures = json.loads(said.read_text()) if said.exists() else {}
-        shutil.copy(published / "report.html", folder / "report.html")
+    figures = _fetch(storage, run.report, folder / "report.html")
     files = {"report_file": folder / "report.html", "summary_file": folder / "summary.json"}
     audits = [record.outputs["audit"] for record in records if "audit" in record.outputs]
     if audits and audits[-1] != run.report:
         files["prompts_file"] = folder / "prompts.html"
-        with tempfile.TemporaryDirectory() as scratch:
-            audit = download_folder(storage, audits[-1], Path(scratch))
-            shutil.copy(audit / "report.html", files["prompts_file"])
+        _fetch(storage, audits[-1], files["prompts_file"])
     summary = gather(config.seed, run, records, figures) | {
         "inputs": inputs_of(storage, run.report),
         "report": run.report,
@@ -59,6 +53,16 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     text = json.dumps(summary, indent=2, ensure_ascii=False)
     files["summary_file"].write_text(text + "\n")
     return summary | {name: str(path) for name, path in files.items()}
+
+
+def _fetch(storage: Storage, report: str, page: Path) -> dict[str, Any]:
+    """Copy the page of a published report; its figures, of which an audit of prompts has none."""
+    with tempfile.TemporaryDirectory() as scratch:
+        published = download_folder(storage, report, Path(scratch))
+        shutil.copy(published / "report.html", page)
+        said = published / "summary.json"
+        figures: dict[str, Any] = json.loads(said.read_text()) if said.exists() else {}
+    return figures
 
 
 def inputs_of(storage: Storage, reference: str) -> dict[str, str]:

@@ -27,12 +27,12 @@ from components.core.manifest import (
 from components.core.records import Record
 from components.core.references import Lineage, lineage, open_manifest, resolve, resolve_latest
 from components.core.shards import (
-    CHUNK,
     NotConvertible,
     ShardWriter,
     batches,
     describe_file,
     read_shard,
+    rows_of,
 )
 from components.core.storage import MissingKey, PreconditionFailed, Storage
 from data_contracts.contract import Contract
@@ -168,9 +168,7 @@ def read_records(storage: Storage, reference: str, record: type[R]) -> Iterator[
     """
     expect(storage, reference, record)
     for batch in read_batches(storage, reference):
-        for start in range(0, batch.num_rows, CHUNK):
-            for row in batch.slice(start, CHUNK).to_pylist():
-                yield record.from_row(row)
+        yield from map(record.from_row, rows_of(batch))
 
 
 def expect(storage: Storage, reference: str, record: type[Record]) -> None:

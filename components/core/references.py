@@ -1,6 +1,6 @@
 """From a reference, or what a person writes in its stead, to a checked manifest and lineage."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from components.core.config import ConfigError
@@ -108,10 +108,15 @@ class Lineage:
 
 
 def lineage(storage: Storage, reference: str) -> Lineage:
-    """Walk the parents of a reference. Each manifest is read once, however many name it.
+    """Walk the parents of a reference; see ``lineages``."""
+    return lineages(storage, [reference])[0]
 
-    An ancestor that was deleted ends its branch and is told in ``problem``; a missing
-    ``reference`` itself is a DatasetError.
+
+def lineages(storage: Storage, references: Sequence[str]) -> tuple[Lineage, ...]:
+    """Walk the parents of references. Each manifest is read once, however many name it.
+
+    An ancestor that was deleted ends its branch and is told in ``problem``; a missing one of
+    ``references`` itself is a DatasetError.
     """
     seen: dict[str, Lineage] = {}
 
@@ -120,7 +125,7 @@ def lineage(storage: Storage, reference: str) -> Lineage:
             try:
                 manifest = open_manifest(storage, current)
             except DatasetError as error:
-                if current == reference:
+                if current in references:
                     raise
                 seen[current] = Lineage(current, None, str(error), ())
             else:
@@ -130,4 +135,4 @@ def lineage(storage: Storage, reference: str) -> Lineage:
                 seen[current] = Lineage(current, manifest, "", parents)
         return seen[current]
 
-    return visit(reference)
+    return tuple(visit(reference) for reference in references)

@@ -142,6 +142,12 @@ class ShardWriter:
         return self._folder / f"part-{len(self._files):05d}.parquet"
 
 
+def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The rows of a batch as plain values, ``CHUNK`` of them in memory at a time."""
+    for start in range(0, batch.num_rows, CHUNK):
+        yield from batch.slice(start, CHUNK).to_pylist()
+
+
 def read_shard(path: Path) -> Iterator[pa.RecordBatch]:
     """The rows of one shard, about a thousand at a time."""
     with pq.ParquetFile(path) as file:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from components.core.config import Config, Scalar
-from components.core.references import Lineage, lineage, open_manifest
+from components.core.references import Lineage, lineages, open_manifest
 from components.core.storage import MissingKey, Storage
 
 #: Points of a curve that are kept.
@@ -74,7 +74,7 @@ def of_run(storage: Storage, root: str, run: str) -> list[WorkRecord]:
 def behind(storage: Storage, root: str, *references: str) -> list[WorkRecord]:
     """The records of all the work in the lineage of references, nearest first, each once."""
     found: dict[str, WorkRecord] = {}
-    step = Lineage("", None, "", tuple(lineage(storage, name) for name in references))
+    step = Lineage("", None, "", lineages(storage, references))
     for node in step.walk():
         work = node.manifest.provenance.work if node.manifest else ""
         if work and work not in found:

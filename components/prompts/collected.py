@@ -62,7 +62,6 @@ class Collected:
     """Treated rows. A position counts treated rows; ``rows`` says which raw rows they are."""
 
     def __init__(self, folder: Path, bins: int) -> None:
-        self._folder = folder
         self.batches = Batches(folder / "treated")
         self.texts = Strings(folder / "texts")
         self.queries = Strings(folder / "queries")

@@ -12,7 +12,7 @@ from components.core.records import Signature
 from components.core.storage import Storage
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup.earlier import Earlier
-from components.prompts.look import key
+from components.prompts.dedup.signatures import digest
 
 
 class EarlierRounds:
@@ -37,7 +37,7 @@ class EarlierRounds:
                 if row.round == self._this_round:
                     continue
                 if len(self._references) > 1:
-                    name = key(f"{row.round} {row.id}")
+                    name = digest(f"{row.round} {row.id}")
                     if name in seen:
                         continue
                     seen.add(name)

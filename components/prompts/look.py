@@ -4,14 +4,12 @@ A map from Arrow batch to Arrow batch that sees one row at a time: whoever cuts 
 and wherever it runs, a row gives the same facts.
 """
 
-import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
 from components.core.records import RawPrompt
-from components.core.shards import CHUNK
+from components.core.shards import rows_of
 from components.prompts.dedup.signatures import digest
 from components.prompts.row_ids import person_in
 from components.prompts.text.normal_forms import conversations
@@ -48,30 +46,20 @@ def look(batch: pa.RecordBatch, first_row: int, max_characters: int) -> pa.Recor
         first_row: the number of its first row in the whole dataset.
         max_characters: longer prompts are not looked at any further.
     """
-    rows = list(_rows(batch))
-    facts = [_facts(row, first_row + place) for place, row in enumerate(rows)]
+    raw = list(rows_of(batch))
+    facts = [_facts(row, first_row + place) for place, row in enumerate(raw)]
     short = [
         place
         for place, fact in enumerate(facts)
         if not fact["fault"] and fact["characters"] <= max_characters
     ]
-    texts = conversations([raw_prompt(rows[place]).messages for place in short])
+    texts = conversations([RawPrompt.from_row(raw[place]).messages for place in short])
     for place, text in zip(short, texts, strict=True):
         fact = facts[place]
         if text.rpartition(TURN)[2] in ("", "user: "):
             fact["fault"] = "the user's last turn holds nothing but invisible characters"
         fact |= {"digest": digest(text), "length": len(text)}
     return pa.RecordBatch.from_pylist(facts, schema=FACTS)
-
-
-def raw_prompt(row: dict[str, Any]) -> RawPrompt:
-    """A row whose facts hold no fault, as a record."""
-    return RawPrompt.from_row(row)
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    for start in range(0, batch.num_rows, CHUNK):
-        yield from batch.slice(start, CHUNK).to_pylist()
 
 
 def _facts(row: dict[str, Any], number: int) -> dict[str, Any]:
@@ -82,18 +70,13 @@ def _facts(row: dict[str, Any], number: int) -> dict[str, Any]:
         "id": "" if person_in(name, user) else name,
         "fault": wrong,
         "characters": 0 if wrong else sum(len(turn["content"]) for turn in row["messages"]),
-        "id_key": key(name),
-        "user_key": key(user),
+        "id_key": digest(name),
+        "user_key": digest(user),
         "digest": bytes(16),
         "length": 0,
         "time": row["time"] or 0,
         "source": int(row["source"] == "labeler"),
     }
-
-
-def key(text: str) -> bytes:
-    """16 bytes that stand for a text of any kind."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def fault(row: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.core.records import Message, Prompt, Redaction, Reject, Signature
-from components.core.shards import CHUNK
+from components.core.shards import rows_of
 from components.prompts.collected import Looked, cluster_name, numbered
 from components.prompts.dedup.published import encoded
 from components.prompts.dedup.signatures import SCHEME
@@ -38,7 +37,7 @@ class Publication:
         numbers = _user_numbers(prepared.looked, prepared.collected.numbers("row")[prepared.kept])
         at = 0
         for batch, kept in self._treated():
-            for row in _rows(batch.filter(pa.array(kept))):
+            for row in rows_of(batch.filter(pa.array(kept))):
                 user = pseudonym(row["user_id"], int(numbers[at]), self.secret)
                 at += 1
                 yield Prompt(
@@ -158,8 +157,3 @@ def _user_numbers(looked: Looked, rows: Indices) -> Indices:
     place = np.empty(len(first), dtype=np.int64)
     place[np.argsort(first)] = np.arange(1, len(first) + 1)
     return place[user]
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    for start in range(0, batch.num_rows, CHUNK):
-        yield from batch.slice(start, CHUNK).to_pylist()

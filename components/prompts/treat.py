@@ -3,7 +3,7 @@
 A map from Arrow batch to Arrow batch that sees one row at a time, as ``look`` is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,19 +14,18 @@ import pyarrow as pa
 
 from components.core.errors import BadInput
 from components.core.records import Kind, Message, RawPrompt, Redaction
-from components.core.shards import CHUNK
+from components.core.shards import rows_of
 from components.prompts.cap import draw
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup.signatures import digest, signatures
-from components.prompts.look import raw_prompt
 from components.prompts.pii import registry
 from components.prompts.pii.canaries import Planted, plant
 from components.prompts.pii.redact import Finding, Redactor
 from components.prompts.split import split_of, split_unit
 from components.prompts.text.language import identify_all
 from components.prompts.text.length import CountTokens, estimated_tokens, policy_tokens
-from components.prompts.text.normal_forms import conversations
-from components.prompts.text.normalise import few_shot_query, words
+from components.prompts.text.normal_forms import conversations, word_counts
+from components.prompts.text.normalise import few_shot_query
 from components.prompts.text.use_case import use_cases
 
 _KEY = pa.binary(16)
@@ -145,7 +144,10 @@ class Treatment:
             numbers: their numbers in the whole dataset.
             canaries: rows to treat in the same way.
         """
-        prompts = [*_prompts(batch), *(_as_prompt(canary) for canary in canaries)]
+        prompts = [
+            *map(RawPrompt.from_row, rows_of(batch)),
+            *(_as_prompt(canary) for canary in canaries),
+        ]
         named = [*numbers, *(canary.number for canary in canaries)]
         rows = [self._row(*pair) for pair in zip(named, prompts, strict=True)]
         # Length first: PII is looked for only in what is short enough.
@@ -229,7 +231,10 @@ class Treatment:
         """The text that is published, and what it is compared by."""
         texts = conversations(messages)
         cases = use_cases(messages)
-        for row, turns, kind, text, case in zip(rows, messages, kinds, texts, cases, strict=True):
+        counts = word_counts(texts).tolist()
+        for row, turns, kind, text, case, count in zip(
+            rows, messages, kinds, texts, cases, counts, strict=True
+        ):
             query = few_shot_query(turns, kind)
             row |= {
                 "messages": [_plain(turn) for turn in turns],
@@ -239,7 +244,7 @@ class Treatment:
                 "digest": digest(text),
                 "query_digest": digest(query) if query else bytes(16),
                 "length": len(text),
-                "words": words(text),
+                "words": count,
             }
 
     def _batch(self, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
@@ -252,12 +257,6 @@ class Treatment:
         kind = self._schema.field("signature").type
         columns.append(pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, data]))
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
-
-
-def _prompts(batch: pa.RecordBatch) -> Iterator[RawPrompt]:
-    for start in range(0, batch.num_rows, CHUNK):
-        for row in batch.slice(start, CHUNK).to_pylist():
-            yield raw_prompt(row)
 
 
 def _as_prompt(canary: Canary) -> RawPrompt:

@@ -45,7 +45,7 @@ _COMPARED = 1 << 20
 
 
 def digest(text: str) -> bytes:
-    """16 bytes that stand for a normal form: BLAKE2b of its UTF-8."""
+    """16 bytes that stand for a text (a normal form, an id): BLAKE2b of its UTF-8."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
