@@ -23,9 +23,9 @@ def origin_of(storage: Storage, root: str, tasks: str) -> Origin:
     """The key that was exported with tasks, and the prompts and policies that they came from."""
     made = open_manifest(storage, tasks).provenance
     parents = {reference: open_manifest(storage, reference) for reference in made.parents}
-    records = work.behind(storage, root, tasks) if made.work else []
+    exported = work.read_all(storage, root, [made.work] if made.work else [])
     return Origin(
-        key=next((r.outputs.get("key", "") for r in records if r.work == made.work), ""),
+        key=next((record.outputs.get("key", "") for record in exported), ""),
         prompts=next((r for r, m in parents.items() if m.contract.startswith("prompts@")), ""),
         policies=tuple(r for r, m in parents.items() if m.kind == "policy"),
     )

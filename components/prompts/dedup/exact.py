@@ -1,4 +1,6 @@
-"""Exact duplicates: rows of one digest, and the row that stands for them."""
+"""Exact duplicates: rows of one digest; and which row of a group stands for the others."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +29,31 @@ def equal(digests: npt.NDArray[np.uint64], lengths: Rows, times: Rows) -> Rows:
     rows = order[shared]
     if len(rows) == 0:
         return stands_for
-    key = digests[rows]
-    order = np.lexsort((rows, times[rows], -lengths[rows], key[:, 1], key[:, 0]))
-    rows, key = rows[order], key[order]
-    first = np.ones(len(rows), dtype=bool)
-    first[1:] = (key[1:] != key[:-1]).any(axis=1)
-    stands_for[rows] = rows[first][np.cumsum(first) - 1]
+    both_halves = (digests[rows, 1], digests[rows, 0])
+    rows, stays = survivors(rows, both_halves, lengths[rows], times[rows])
+    stands_for[rows] = stays
     return stands_for
+
+
+def survivors(
+    rows: Rows, groups: Sequence[npt.NDArray[np.generic]], lengths: Rows, times: Rows
+) -> tuple[Rows, Rows]:
+    """The row that stays of each group: the longest, then the earliest, then the first.
+
+    Args:
+        rows: Numbers of rows, shape (n,).
+        groups: What rows of one group share, one or several of shape (n,).
+        lengths: Characters, shape (n,).
+        times: Unix seconds, shape (n,).
+
+    Returns:
+        The rows, those of a group side by side, and the row that stays of each one's group.
+    """
+    order = np.lexsort((rows, times, -lengths, *groups))
+    rows = rows[order]
+    first = np.zeros(len(rows), dtype=bool)
+    first[:1] = True
+    for group in groups:
+        ordered = group[order]
+        first[1:] |= ordered[1:] != ordered[:-1]
+    return rows, rows[first][np.cumsum(first) - 1]

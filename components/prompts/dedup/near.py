@@ -17,6 +17,7 @@ from components.prompts.config import DedupConfig
 from components.prompts.dedup import prefix
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.corpus import Corpus
+from components.prompts.dedup.exact import survivors
 from components.prompts.dedup.joining import Joining
 from components.prompts.dedup.shingles import Rows, ShingleSets, Similarities
 from components.prompts.dedup.verify import similar_queries
@@ -118,12 +119,10 @@ def _settle(
     result: Clusters, corpus: Corpus, rows: Rows, roots: Rows, sets: ShingleSets | None
 ) -> None:
     """Note what stands for each of ``rows``, in place; ``roots`` are their final components."""
-    order = np.lexsort((rows, corpus.times[rows], -corpus.lengths[rows], roots))
-    rows, roots = rows[order], roots[order]
-    first = np.diff(roots, prepend=-1) > 0
-    stays = rows[first][np.cumsum(first) - 1]
+    rows, stays = survivors(rows, (roots,), corpus.lengths[rows], corpus.times[rows])
     result.stands_for[rows] = stays
-    rows, stays = rows[~first], stays[~first]
+    gone = rows != stays
+    rows, stays = rows[gone], stays[gone]
     if sets is None:
         shares = prefix.prefix_shares(corpus.texts, corpus.lengths, stays, rows)
         result.similarity[rows] = shares
