@@ -1,8 +1,6 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from contract_examples import good_rows, mutations
@@ -14,7 +12,6 @@ from data_contracts.projection import Projector, checks
 from data_contracts.report import ValidationReport
 from data_contracts.rules import first_broken
 from data_contracts.schema import arrow_schema
-from data_contracts.seen import Seen
 from data_contracts.validate import Validator, suite
 
 SECRET = "Zanzibar-4711"
@@ -201,19 +198,3 @@ def test_report_as_page_loads_nothing_and_escapes_ids() -> None:
     assert "<script" not in page
     assert "http" not in page
     assert "1 rule(s) broken" in page
-
-
-def blocks() -> Iterator[np.ndarray[Any, np.dtype[np.uint64]]]:
-    random = np.random.default_rng(0)
-    for size in (0, 1, 5, 500, 3, 1000, 1):
-        yield random.integers(0, 700, size).astype(np.uint64)
-
-
-def test_seen_agrees_with_a_set() -> None:
-    seen, known = Seen(), set[int]()
-    for block in blocks():
-        expected = []
-        for value in block.tolist():
-            expected.append(value in known)
-            known.add(value)
-        assert seen.add(block).tolist() == expected
