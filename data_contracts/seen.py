@@ -13,7 +13,7 @@ Hashes = npt.NDArray[np.uint64]
 HELD = 1 << 20
 #: Hashes of each block that a merge on disk takes at a time.
 PIECE = 1 << 15
-#: Hashes looked up in a file before its pages are let go. The kernel maps more than it is asked for:
+#: Hashes looked up in a file before its pages are let go. The kernel maps more than is asked for:
 #: about 1 MiB a hash in a file of gigabytes.
 LOOKUPS = 1 << 8
 
@@ -31,8 +31,8 @@ class Seen:
     a hash in the directory for temporary files (``TMPDIR``), up to twice that during a merge; where
     that directory is itself in memory, so are they. The pages that ``LOOKUPS`` hashes touch count
     as the process's while they are looked up (on Linux; elsewhere until the system wants them
-    back): 0.03 GB of 30 million hashes, 0.3 GB of 300 million. They are pages of the system's file
-    cache, which it takes back when it is short of memory; then a search reads from the disk.
+    back): 0.03 GB with 30 million hashes, 0.3 GB with 300 million. They are pages of the file
+    cache, which the system takes back when it needs memory; then a search reads from the disk.
 
     Two different values share a hash with a chance of n^2 / 2^65: one in 400,000 for ten million
     rows.
