@@ -30,7 +30,7 @@ from components.core.storage import Storage
 from components.human_eval import import_stage
 from components.promotion import stage as promotion
 from components.prompts import stage as prompts
-from components.sandbox import gold_stage
+from components.sandbox import gold_stage, world_stage
 from components.sandbox.label_studio import exported_task
 from components.sandbox.labelers import Labeler, OutputLabel
 from components.sft import stage as sft
@@ -123,6 +123,31 @@ def test_an_input_that_was_not_given_or_given_twice_is_named(
     refused(done, "input base: 0 references given, expected one (given are: demonstrations)")
     done = command(sft.STAGE, {}, {"base": [demonstrations] * 2})
     refused(done, "input base: 2 references given, expected one")
+
+
+def misspelt(name: str) -> str:
+    return name[:1] + name[2:] + name[1:2]
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "known"),
+    [
+        (prompts.STAGE, "earlier", "raw_prompts, policy, earlier, previous_audit"),
+        (sft.STAGE, "pretraining", "base, demonstrations, pretraining"),
+        (import_stage.STAGE, "prompts", "tasks, key, prompts, labels"),
+        (gold_stage.STAGE, "samples", "tasks, samples"),
+        (world_stage.STAGE, "prompts", "none"),
+    ],
+)
+def test_a_misspelt_name_of_an_input_is_named(
+    command: Command, stage: Stage[Any], name: str, known: str
+) -> None:
+    wrong = misspelt(name)
+    done = command(stage, {}, {wrong: "s3://b/x/0"})
+    assert (done.code, done.references) == (2, {})
+    assert done.err.splitlines()[-1].endswith(
+        f"error: --input {wrong}=s3://b/x/0: {stage.name} has no input '{wrong}'; it has: {known}"
+    )
 
 
 def test_a_dataset_of_something_else_is_named(

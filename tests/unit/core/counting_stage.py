@@ -69,6 +69,8 @@ def run(config: CountingConfig, inputs: Inputs, outputs: Outputs, context: Conte
 
 
 STAGE = Stage("counting", CountingConfig, run)
+#: Of this stage no KFP component stands beside it.
+INPUTS = ("notes", "more_notes")
 
 if __name__ == "__main__":
-    main(STAGE)
+    main(STAGE, inputs=INPUTS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from counting_stage import STAGE
+from counting_stage import INPUTS, STAGE
 from launching import failure, notes
 from mlflow_runs import run_of
 
@@ -67,6 +67,11 @@ def test_the_command_prints_references_as_json(storage: Storage, root: str, tmp_
         (["--config", "gone.json"], 1, "error: --config gone.json: no JSON object, and no file of"),
         (["--input", "notes"], 2, "--input notes: expected NAME=REFERENCE"),
         (["--input", "notes="], 2, "--input notes=: expected NAME=REFERENCE"),
+        (
+            ["--input", "note=s3://b/x"],
+            2,
+            "--input note=s3://b/x: counting has no input 'note'; it has: notes, more_notes",
+        ),
         (["--input", "notes=s3://b/x"], 1, "error: 's3://b/x' is no reference; expected"),
     ],
 )
@@ -75,7 +80,7 @@ def test_the_command_says_what_is_wrong(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["counting", *arguments])
     with pytest.raises(SystemExit) as caught:
-        shell.main(STAGE)
+        shell.main(STAGE, INPUTS)
     assert caught.value.code == code
     assert message in capsys.readouterr().err.splitlines()[-1]
 
