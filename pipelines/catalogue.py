@@ -1,7 +1,7 @@
 """The pipelines by name: their DAG, their profile, and how config and inputs become parameters."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +141,13 @@ def arguments(
         _check_promotion(config)
         given["policies"] = config.policy_json()
     return given
+
+
+def names_newest(entry: Entry, arguments: Mapping[str, Any]) -> bool:
+    """Whether an input says ``latest`` or another name: what that is differs from day to day."""
+    given = [arguments[name] for name in entry.inputs]
+    values = [value for one in given for value in ([one] if isinstance(one, str) else one)]
+    return any(value and not value.startswith("s3://") for value in values)
 
 
 def _check_promotion(config: PipelineConfig) -> None:

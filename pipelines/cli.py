@@ -23,7 +23,7 @@ app.add_typer(contracts_command.commands, name="contracts")
 out = Console()
 err = Console(stderr=True)
 
-Pipeline = Annotated[str, typer.Argument(help="quickstart, rlhf or feedback.")]
+Pipeline = Annotated[str, typer.Argument(help="quickstart, rlhf, prompts or feedback.")]
 Profile = Annotated[
     str | None,
     typer.Option(
@@ -39,7 +39,12 @@ Settings = Annotated[
 ]
 References = Annotated[
     list[str] | None,
-    typer.Option("--input", "-i", help="A pipeline input, as in --input rankings=latest."),
+    typer.Option(
+        "--input",
+        "-i",
+        help="A pipeline input, as in --input rankings=latest, or earlier=latest-or-none: empty "
+        "where nothing has been published yet.",
+    ),
 ]
 
 
@@ -68,9 +73,10 @@ def run(
     name = Path(profile or entry.profile).stem
     folder = entry.folder(name)
     with local.services():
-        finished = local.run_pipeline(folder, entry.pipeline(), arguments, out, fresh)
+        moving = catalogue.names_newest(entry, arguments)
+        finished = local.run_pipeline(folder, entry.pipeline(), arguments, out, fresh, moving)
         written = summary.write(local.STATE / folder, config, finished)
-        run_card.write(finished, entry, name, settings or [], written)
+        run_card.write(finished, entry, name, settings or [], written, inputs or [])
     show(written, out)
 
 

@@ -47,7 +47,8 @@ def services() -> Iterator[dict[str, str]]:
     with contextlib.ExitStack() as stack:
         found = dict(os.environ)
         wanted: dict[str, str] = {}
-        if not found.get("AWS_ENDPOINT_URL") and not found.get("AWS_ACCESS_KEY_ID"):
+        embedded = not found.get("AWS_ENDPOINT_URL") and not found.get("AWS_ACCESS_KEY_ID")
+        if embedded:
             server = stack.enter_context(EmbeddedS3(STATE / "s3"))
             wanted |= server.environment()
         endpoint = wanted.get("AWS_ENDPOINT_URL") or found.get("AWS_ENDPOINT_URL", "")
@@ -60,9 +61,16 @@ def services() -> Iterator[dict[str, str]]:
         wanted.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         wanted.setdefault("INSTRUCTFLOW_ROOT", found.get("INSTRUCTFLOW_ROOT", f"s3://{BUCKET}"))
         stack.enter_context(_exported(wanted))
+        from components.core.launch import root_from_environment
         from components.core.storage import Storage
 
-        Storage.from_environment().ensure_bucket(bucket_of(wanted["INSTRUCTFLOW_ROOT"]))
+        storage, root = Storage.from_environment(), root_from_environment()
+        if embedded:
+            storage.ensure_bucket(bucket_of(root))
+        else:
+            # A missing bucket is an error: made here, a mistyped one would be a root where nothing
+            # has been published yet.
+            next(storage.list(f"{root}/"), None)
         yield wanted
 
 
@@ -77,6 +85,7 @@ def run_pipeline(
     arguments: Mapping[str, Any],
     console: Console,
     fresh: bool = False,
+    moving: bool = False,
 ) -> Run:
     """Run a KFP pipeline with the local runner and show its progress.
 
@@ -86,6 +95,8 @@ def run_pipeline(
         arguments: its parameters; with the code version they are the run's fingerprint.
         console: where progress is shown.
         fresh: do every step anew, whatever was done before.
+        moving: what the parameters name may be something else today (``latest``), so a run that has
+            succeeded is not taken up.
 
     Raises:
         RunFailed: a step failed.
@@ -97,7 +108,7 @@ def run_pipeline(
     fingerprint = sha256_hex(canonical_json([name, dict(arguments), code_version()]))
     with runs.alone(folder):
         kept = runs.read(folder)
-        run = runs.take_up(folder, fingerprint, fresh)
+        run = runs.take_up(folder, fingerprint, fresh, moving)
         run.cache = run.cache or _cache_name(run, fresh)
         runs.keep(folder, run)
         _announce(run, kept, folder, console)
@@ -207,10 +218,10 @@ def _conclude(run: Run, folder: Path) -> None:
     root = os.environ["INSTRUCTFLOW_ROOT"]
     # A store that is down does not undo the run.
     with contextlib.suppress(UserError):
-        end_pipeline(run.id, ended.get(run.status, "KILLED"))
-    with contextlib.suppress(UserError):
         for done in work.read_all(Storage.from_environment(), root, run.borrowed.values()):
             adopt(run.id, done.label, done.figures, done.params)
+    with contextlib.suppress(UserError):
+        end_pipeline(run.id, ended.get(run.status, "KILLED"))
 
 
 @contextlib.contextmanager

@@ -27,9 +27,14 @@ def write(
     profile: str,
     settings: Sequence[str],
     summary: Mapping[str, Any],
+    inputs: Sequence[str] = (),
 ) -> None:
-    """Describe a run that has ended; a store that is down does not undo the run."""
+    """Describe a run that has ended; a store that is down does not undo the run.
+
+    ``inputs`` are those of the command line, as they were given.
+    """
     options = "".join(f" --set {setting}" for setting in settings)
+    options += "".join(f" --input {text}" for text in inputs)
     tags = {
         "instructflow.pipeline": entry.name,
         "instructflow.profile": profile,

@@ -44,9 +44,17 @@ class Run:
         return {step.label: step.seconds for step in self.steps}
 
 
-def take_up(folder: Path, fingerprint: str, fresh: bool) -> Run:
-    """The run that the folder holds if it is of the same work, else a new one."""
-    if not fresh and (kept := read(folder)) and kept.fingerprint == fingerprint:
+def take_up(folder: Path, fingerprint: str, fresh: bool, moving: bool = False) -> Run:
+    """The run that the folder holds if it is of the same work, else a new one.
+
+    Args:
+        folder: the run's.
+        fingerprint: of the work that is to be done.
+        fresh: take up nothing.
+        moving: the same fingerprint may be other work another day: take up no run that succeeded.
+    """
+    kept = None if fresh else read(folder)
+    if kept and kept.fingerprint == fingerprint and not (moving and kept.status == "succeeded"):
         kept.status = "running"
         return kept
     return Run(id=f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}", fingerprint=fingerprint)

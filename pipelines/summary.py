@@ -95,7 +95,7 @@ def gather(
     """
     by_stage: dict[str, dict[str, float]] = {}
     for record in records:
-        by_stage.setdefault(record.label, {}).update(record.figures)
+        by_stage[record.label] = record.figures
     prompts = by_stage.get("prompts", {})
     rewards = by_stage.get("reward_model", {})
     compared = by_stage.get("human_eval_import.comparisons", {})

@@ -38,11 +38,12 @@ def end_pipeline(run: str, status: Status) -> None:
 def adopt(run: str, stage: str, figures: Mapping[str, float], params: Mapping[str, Scalar]) -> None:
     """Put what another run's step told beside what this run's steps told. Raises TrackingError.
 
-    A step says so of what it builds on; this is for steps that no other one builds on.
+    A step says so of what it builds on; this is for steps that no other one builds on, and for a
+    run that had nothing to do, which no step has made a run in MLflow for.
     """
     with as_user_error():
         client = load_client()()
-        if parent := run_tree.find_parent(client, run):
+        if parent := run_tree.find_or_make_parent(client, run):
             whole = run_tree.StageRun(parent, parent, stage, run)
             MlflowSink(client, whole).earlier(stage, figures, params)
 

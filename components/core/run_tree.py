@@ -89,6 +89,12 @@ def find_parent(client: Any, run: str) -> str | None:
     return _oldest(client, experiment, _parent_tags(run)) if experiment else None
 
 
+def find_or_make_parent(client: Any, run: str) -> str | None:
+    """The MLflow run of a pipeline run; None where there is no experiment yet."""
+    experiment = find_experiment(client)
+    return _find_or_make_parent(client, experiment, run) if experiment else None
+
+
 def find_experiment(client: Any) -> str | None:
     """The id of the experiment that the environment names, or None where it does not exist yet."""
     if given := os.environ.get("MLFLOW_EXPERIMENT_ID"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.core.config import ConfigError
-from pipelines.catalogue import arguments, find
+from pipelines.catalogue import arguments, find, names_newest
 from pipelines.config import PipelineConfig
 
 
@@ -31,3 +31,14 @@ def test_a_policy_that_nobody_trains_cannot_be_promoted() -> None:
     assert (
         json.loads(arguments(find("feedback"), wrong, labels)["promotion"])["policy"] == "ppo_ptz"
     )
+
+
+def test_inputs_that_name_the_newest_may_be_other_work_another_day() -> None:
+    entry, reference = find("prompts"), "s3://bucket/x/0#sha256=0"
+    fixed = ["raw_prompts=" + reference, "earlier=" + reference]
+    assert not names_newest(entry, arguments(entry, config(), fixed))
+    for text in ("earlier=latest-or-none", "earlier=latest", "earlier=signatures"):
+        assert names_newest(entry, arguments(entry, config(), [*fixed, text]))
+    labels = arguments(find("feedback"), config(), ["labels=latest"])
+    assert names_newest(find("feedback"), labels | {"tasks": reference, "documents": reference})
+    assert not names_newest(find("quickstart"), arguments(find("quickstart"), config(), []))

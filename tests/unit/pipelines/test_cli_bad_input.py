@@ -13,7 +13,7 @@ from rows_to_publish import MAPPED, SECRET, lines, row
 
 from components.core.dataset import read_records, resolve
 from components.core.records import RawPrompt, Reject
-from components.core.storage import Storage
+from components.core.storage import MissingBucket, Storage
 from pipelines import cli
 
 #: Nothing listens here.
@@ -219,3 +219,17 @@ def test_a_root_that_is_none_is_named(instructflow: Command, here: Path, value: 
     assert done.code == 2
     assert value in done.err
     assert "expected s3://bucket" in done.err
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("arguments", [["run", "prompts"], ["publish", "raw_prompts", "log.jsonl"]])
+def test_a_bucket_that_is_not_there_is_named_and_not_made(
+    instructflow: Command, storage: Storage, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "log.jsonl").write_bytes(lines(row(0)))
+    done = instructflow(*arguments, INSTRUCTFLOW_ROOT="s3://mistyped/weekly")
+    assert done.code == 2
+    assert done.err.startswith("error: s3://mistyped/weekly/: there is no bucket 'mistyped' in ")
+    assert done.err.endswith("; create it first\n")
+    with pytest.raises(MissingBucket):
+        storage.exists("s3://mistyped/weekly/x")

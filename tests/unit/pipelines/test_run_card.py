@@ -41,13 +41,14 @@ def test_the_parent_run_says_what_was_set_and_what_came_of_it(client: mlflow.Mlf
     run = Run("real-1", "print", report=SUMMARY["report"])
     settings = ["ppo.kl_coefficient=0.2", "seed=1"]
     for _ in range(2):  # doing it again changes nothing
-        run_card.write(run, find("rlhf"), "real", settings, SUMMARY)
+        run_card.write(run, find("rlhf"), "real", settings, SUMMARY, ["rankings=latest-or-none"])
     parent = client.get_run(parent_run_id("real-1"))
     assert parent.info.run_name == "real-1 ppo.kl_coefficient=0.2 seed=1"
     assert parent.data.tags["instructflow.settings"] == "ppo.kl_coefficient=0.2 seed=1"
     assert parent.data.tags["instructflow.report"] == SUMMARY["report"]
     source = parent.data.tags["mlflow.source.name"]
-    assert source.endswith("--profile real --set ppo.kl_coefficient=0.2 --set seed=1")
+    given = "--set ppo.kl_coefficient=0.2 --set seed=1 --input rankings=latest-or-none"
+    assert source == f"instructflow run rlhf --profile real {given}"
     assert [found.dataset.name for found in parent.inputs.dataset_inputs] == ["raw_prompts"]
     note = parent.data.tags["mlflow.note.content"]
     assert "| reward of PPO-ptx over SFT | 0.250 (0.125 to 0.500) |" in note

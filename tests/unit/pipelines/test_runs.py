@@ -26,6 +26,13 @@ def test_a_run_is_taken_up_by_the_same_work_only(tmp_path: Path) -> None:
         assert (other.steps, other.total) == ([], 0.0)
 
 
+def test_a_run_that_succeeded_is_not_taken_up_where_its_inputs_move(tmp_path: Path) -> None:
+    for status, taken in (("succeeded", False), ("failed", True), ("interrupted", True)):
+        runs.keep(tmp_path, runs.Run("week-1", "abc", status=status))
+        assert (runs.take_up(tmp_path, "abc", fresh=False, moving=True).id == "week-1") is taken
+        assert runs.take_up(tmp_path, "abc", fresh=False).id == "week-1"
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "x"}', '{"steps": [{"no": "step"}]}'])
 def test_what_cannot_be_read_is_no_run(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)

@@ -79,6 +79,13 @@ def test_of_two_works_of_one_step_the_nearer_counts() -> None:
     assert gather(0, Run("r", "f"), [far, near], {})["losses"]["pretraining"] == [8.0, 4.0]
 
 
+def test_what_the_last_round_rejected_is_not_told_of_this_one() -> None:
+    last = record("prompts", {}, raw=10.0, kept=7.0, **{"rejected.too_long": 3.0})
+    this = record("prompts", {}, raw=8.0, kept=6.0, **{"rejected.earlier_round": 2.0})
+    told = gather(0, Run("r", "f"), [last, this], {})["prompts"]
+    assert (told["raw"], told["kept"], told["rejected"]) == (8, 6, {"earlier_round": 2})
+
+
 @pytest.mark.parametrize("purpose", ["comparisons", "systems"])
 def test_agreement_comes_from_whichever_labels_came_back(purpose: str) -> None:
     # A feedback run imports one round of labels, of either purpose.
