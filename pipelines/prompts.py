@@ -18,9 +18,9 @@ def prompts(
 
     Args:
         raw_prompts: Reference of a ``raw_prompts`` dataset, or ``latest``.
-        earlier: Reference of a ``signatures`` dataset, ``latest``, or empty: prompts that those
-            rounds published are dropped.
-        previous_audit: Reference of the audit of the last round's prompts, ``latest``, or empty:
+        earlier: Reference of a ``signatures`` dataset, ``latest``, ``latest-or-none``, or empty:
+            prompts that those rounds published are dropped.
+        previous_audit: The same for the audit of the last round's prompts:
             this round's are compared with it.
         policy: Reference of the policy whose tokenizer counts tokens, or empty for an estimate.
         prompts: Config of the stage, as JSON.
@@ -31,9 +31,9 @@ def prompts(
     given = resolve(
         raw_prompts=raw_prompts,
         demonstrations="",
-        pretraining="",
+        documents="",
         rankings="",
-        signatures=earlier,
+        earlier=earlier,
         previous_audit=previous_audit,
         base=policy,
     ).set_caching_options(False)
@@ -41,7 +41,7 @@ def prompts(
         config=prompts,
         raw_prompts=given.outputs["raw_prompts"],
         policy=given.outputs["base"],
-        earlier=given.outputs["signatures"],
+        earlier=given.outputs["earlier"],
         previous_audit=given.outputs["previous_audit"],
     )
     return prepared.outputs["audit"]  # type: ignore[no-any-return]

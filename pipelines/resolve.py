@@ -15,9 +15,9 @@ from components.core.image import IMAGE
 def resolve(
     raw_prompts: str,
     demonstrations: str,
-    pretraining: str,
+    documents: str,
     rankings: str,
-    signatures: str,
+    earlier: str,
     previous_audit: str,
     base: str,
 ) -> NamedTuple(  # type: ignore[valid-type]
@@ -25,36 +25,39 @@ def resolve(
     [
         ("raw_prompts", str),
         ("demonstrations", str),
-        ("pretraining", str),
+        ("documents", str),
         ("rankings", str),
-        ("signatures", str),
+        ("earlier", str),
         ("previous_audit", str),
         ("base", str),
     ],
 ):
     """Turn each of the references that says ``latest`` into one with a digest.
 
+    Those that may be empty may also say ``latest-or-none``: empty where nothing is published yet.
+
     Args:
         raw_prompts: Reference or ``latest``.
         demonstrations: Reference or ``latest``.
-        pretraining: Reference or ``latest``.
-        rankings: Reference, ``latest``, or empty where none exist yet.
-        signatures: Those of earlier rounds: the same.
+        documents: Reference or ``latest``.
+        rankings: Reference, ``latest``, ``latest-or-none``, or empty where none exist yet.
+        earlier: Signatures of earlier rounds: the same.
         previous_audit: That of the last round's prompts: the same.
-        base: Reference of a published policy, ``latest``, or empty to make one.
+        base: A published policy to start from: the same.
     """
     from components.core.launch import resolve_references
+    from components.core.references import Asked
 
     return resolve_references(
-        {
-            "raw_prompts": ("dataset", raw_prompts),
-            "demonstrations": ("dataset", demonstrations),
-            "pretraining": ("dataset", pretraining),
-            "rankings": ("dataset", rankings),
-            "signatures": ("dataset", signatures),
-            "prompts-audit": ("report", previous_audit),
-            "base": ("policy", base),
-        }
+        [
+            Asked("raw_prompts", raw_prompts, "dataset/raw_prompts"),
+            Asked("demonstrations", demonstrations, "dataset/demonstrations"),
+            Asked("documents", documents, "dataset/pretraining"),
+            Asked("rankings", rankings, "dataset/rankings", optional=True),
+            Asked("earlier", earlier, "dataset/signatures", optional=True),
+            Asked("previous_audit", previous_audit, "report/prompts-audit", optional=True),
+            Asked("base", base, "policy/base", optional=True),
+        ]
     )
 
 

@@ -43,10 +43,11 @@ def rlhf(
         raw_prompts: Reference of a ``raw_prompts`` dataset, or ``latest``.
         demonstrations: Reference of a ``demonstrations`` dataset, or ``latest``.
         documents: Reference of a ``pretraining`` dataset, or ``latest``.
-        rankings: Reference of a ``rankings`` dataset, ``latest``, or empty where none exist yet.
-        earlier: Reference of a ``signatures`` dataset, ``latest``, or empty: prompts that those
-            rounds published are not used again.
-        previous_audit: Reference of the audit of the last round's prompts, ``latest``, or empty:
+        rankings: Reference of a ``rankings`` dataset, ``latest``, or empty where none exist yet;
+            ``latest-or-none`` is the one or the other.
+        earlier: Reference of a ``signatures`` dataset, ``latest``, ``latest-or-none``, or empty:
+            prompts that those rounds published are not used again.
+        previous_audit: The same for the audit of the last round's prompts:
             this round's are compared with it.
         base: Reference of a published policy to start from, or empty to make one.
         pretraining: Config of the stage, as JSON; so are all others.
@@ -65,27 +66,27 @@ def rlhf(
     given = resolve(
         raw_prompts=raw_prompts,
         demonstrations=demonstrations,
-        pretraining=documents,
+        documents=documents,
         rankings=rankings,
-        signatures=earlier,
+        earlier=earlier,
         previous_audit=previous_audit,
         base=base,
     ).set_caching_options(False)
     start = pretrain(
-        config=pretraining, documents=given.outputs["pretraining"], base=given.outputs["base"]
+        config=pretraining, documents=given.outputs["documents"], base=given.outputs["base"]
     )
     prepared = prepare_prompts(
         config=prompts,
         raw_prompts=given.outputs["raw_prompts"],
         policy=start.outputs["policy"],
-        earlier=given.outputs["signatures"],
+        earlier=given.outputs["earlier"],
         previous_audit=given.outputs["previous_audit"],
     )
     tuned = tune(
         config=sft,
         base=start.outputs["policy"],
         demonstrations=given.outputs["demonstrations"],
-        pretraining=given.outputs["pretraining"],
+        pretraining=given.outputs["documents"],
     )
     human_eval_export(
         config=comparisons,
@@ -106,7 +107,7 @@ def rlhf(
             policy=tuned.outputs["policy"],
             reward_model=rewarded.outputs["reward_model"],
             prompts=prepared.outputs["prompts"],
-            pretraining=given.outputs["pretraining"],
+            pretraining=given.outputs["documents"],
         )
         shown = human_eval_export(
             config=comparison_of_systems,
@@ -120,7 +121,7 @@ def rlhf(
             ratings="",
             rankings="",
             reward_model=rewarded.outputs["reward_model"],
-            pretraining=given.outputs["pretraining"],
+            pretraining=given.outputs["documents"],
             prompts=prepared.outputs["prompts"],
             tasks=shown.outputs["tasks"],
             key=shown.outputs["key"],
@@ -141,7 +142,7 @@ def rlhf(
             ratings="",
             rankings="",
             reward_model="",
-            pretraining=given.outputs["pretraining"],
+            pretraining=given.outputs["documents"],
             prompts=prepared.outputs["prompts"],
             tasks="",
             key="",

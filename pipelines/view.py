@@ -22,12 +22,13 @@ from rich.text import Text
 from components.core import progress
 from components.core.work import WorkRecord
 
-#: What KFP's local runner says about its tasks, and what launch prints of a stage.
+#: What KFP's local runner says about its tasks, and what launch prints of a stage or an input.
 _TASK = re.compile(r"Executing task '(?P<task>[^']+)'$")
 _ENDED = re.compile(r"Task '(?P<task>[^']+)' finished with status (?P<status>SUCCESS|FAILURE)$")
 _CACHED = re.compile(r"Task (?P<task>\S+) cache hit \(key=(?P<key>\w+)")
 _START = re.compile(r"^stage (?P<label>\S+) started$")
 _DONE = re.compile(r"^stage (?P<label>\S+) done in [\d.]+s(?P<figures>.*)$")
+_EMPTY = re.compile(r"^input \S+ stays empty: ")
 _ERROR = re.compile(r"^error: (?P<message>.*)$")
 #: Colours and cursor movements of whatever a step runs.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -177,6 +178,8 @@ class View(io.TextIOBase):
                     break
         elif match := _CACHED.search(line):
             self._found(match["task"], match["key"])
+        elif _EMPTY.match(line):
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         elif (match := _ERROR.match(line)) and match["message"] not in self.failures:
             self.failures.append(match["message"])
 

@@ -24,13 +24,12 @@ from typing import Any, TextIO
 
 from components.core import failure, work
 from components.core.checkpoint import Checkpoints
-from components.core.config import Config, canonical_json, flatten, sha256_hex
+from components.core.config import Config, Scalar, canonical_json, flatten, sha256_hex
 from components.core.dataset import Provenance, open_manifest
 from components.core.errors import UserError
-from components.core.manifest import Kind
 from components.core.memory import lasting, peak_memory
 from components.core.progress import Progress, short
-from components.core.references import resolve_all
+from components.core.references import Asked, resolve_inputs
 from components.core.scrub import without_secrets
 from components.core.stage import Context, Inputs, Outputs, Stage
 from components.core.storage import Storage
@@ -68,7 +67,7 @@ def run_stage(
     Args:
         stage: what to run.
         config_json: its config as JSON.
-        references: inputs by name; what is empty was not given.
+        references: inputs by name; what is empty was not given, and is told as a param.
         lines: where progress lines go; standard output where it is not given.
 
     Raises UserError for what the user can mend; any failure is recorded under
@@ -106,7 +105,8 @@ def run_stage(
                 created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )
             outputs = Outputs(storage, root, provenance, tracker)
-            _log_inputs(tracker, stage, config, inputs, outputs)
+            params = _params(stage, config, references)
+            _log_inputs(tracker, params, config, inputs, outputs)
             context = Context(
                 stage=label,
                 run=run,
@@ -119,7 +119,7 @@ def run_stage(
             )
             stage.run(config, inputs, outputs, context)
             seconds = time.monotonic() - started
-            _conclude(stage, config, outputs, context, seconds)
+            _conclude(stage, params, outputs, context, seconds)
     except BaseException as error:
         failure.record(storage, root, run, label, error)
         status: Status = "FAILED" if isinstance(error, Exception) else "KILLED"
@@ -172,18 +172,16 @@ def run_component(
     return outputs.references
 
 
-def resolve_references(wanted: Mapping[str, tuple[Kind, str]]) -> tuple[str, ...]:
-    """References with digests for what may say ``latest``; empty stays empty.
+def resolve_references(inputs: Sequence[Asked]) -> tuple[str, ...]:
+    """References with digests for what may say ``latest``, in the order of the inputs.
 
-    Args:
-        wanted: name -> (kind, reference or ``latest`` or "").
+    Empty stays empty; an input that stays empty as there is nothing for it yet is told in a line.
     """
-    asked = [
-        f"{kind}/{name}" if value == "latest" else value for name, (kind, value) in wanted.items()
-    ]
     with telling("resolve"):
-        found = resolve_all(Storage.from_environment(), root_from_environment(), asked)
-    return tuple(found)
+        found = resolve_inputs(Storage.from_environment(), root_from_environment(), inputs)
+    for line in found.empty:
+        print(line, flush=True)
+    return found.references
 
 
 @contextlib.contextmanager
@@ -196,24 +194,46 @@ def telling(step: str) -> Iterator[None]:
         sys.exit(1)
 
 
+def _params(stage: Stage[Any], config: Config, references: References) -> dict[str, Scalar]:
+    """What runs are compared by: the config, and which inputs stayed empty.
+
+    Those that were given are MLflow's datasets of the step.
+    """
+    empty = {
+        f"{stage.name}.input.{name}": "none" for name, given in references.items() if not given
+    }
+    return flatten(config, stage.name) | empty
+
+
 def _log_inputs(
-    tracker: Tracker, stage: Stage[Any], config: Config, inputs: Inputs, outputs: Outputs
+    tracker: Tracker,
+    params: Mapping[str, Scalar],
+    config: Config,
+    inputs: Inputs,
+    outputs: Outputs,
 ) -> None:
     """Config, code and inputs on the tracker's run; fails early on a missing reference."""
-    tracker.params(flatten(config, stage.name))
+    tracker.params(params)
     tracker.params({"code_version": code_version(), "git_commit": git_commit()})
     tracker.text(config.canonical_json(), "config.json")
     for reference in inputs.parents():
         inputs.manifest(reference)
         tracker.dataset(reference, "input")
-    # A step that came from KFP's cache told nothing of itself to this run.
+    # A step that came from KFP's cache told nothing of itself to this run. Of steps with one label
+    # the nearest is this run's: what it was given of the last round, that round's step made.
+    told = {outputs.provenance.stage}
     for done in work.behind(outputs.storage, outputs.root, *inputs.parents()):
-        if done.run != outputs.provenance.run:
+        if done.run != outputs.provenance.run and done.label not in told:
             tracker.earlier(done.label, done.figures, done.params)
+        told.add(done.label)
 
 
 def _conclude(
-    stage: Stage[Any], config: Config, outputs: Outputs, context: Context, seconds: float
+    stage: Stage[Any],
+    params: Mapping[str, Scalar],
+    outputs: Outputs,
+    context: Context,
+    seconds: float,
 ) -> None:
     """What is left to do when a stage did its work: tell, record, tidy up."""
     storage, root = context.storage, context.root
@@ -225,7 +245,7 @@ def _conclude(
         label=context.stage,
         run=context.run,
         seconds=seconds,
-        params=flatten(config, stage.name),
+        params=dict(params),
         figures=_finite(outputs.headline),
         curves=outputs.curves,
         outputs=outputs.references,

@@ -15,6 +15,27 @@ from components.core.manifest import (
 )
 from components.core.storage import MissingKey, Storage
 
+#: What may stand for a reference: what was published last, and that or nothing.
+LATEST = "latest"
+LATEST_OR_NONE = "latest-or-none"
+
+
+class NothingPublished(DatasetError):
+    """Under a kind and name nothing has been published yet, below a root that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a pipeline was given for one of its inputs."""
+
+    input: str
+    #: A reference, a name, ``latest``, ``latest-or-none``, or "".
+    value: str
+    #: Of what ``latest`` is the newest, as ``kind/name``.
+    newest: str
+    #: Whether the pipeline does its work without this input, too.
+    optional: bool = False
+
 
 def open_manifest(storage: Storage, reference: str) -> Manifest:
     """The manifest behind a reference, checked against the reference's digest."""
@@ -40,11 +61,15 @@ def _manifest_at(storage: Storage, prefix: str) -> Manifest:
 
 
 def resolve_latest(storage: Storage, root: str, kind: Kind, name: str) -> str:
-    """The reference that was published last under a kind and name."""
+    """The reference that was published last under a kind and name.
+
+    Raises NothingPublished where there is no pointer to it. A missing bucket, an S3 that is away or
+    refuses, and a pointer to what is gone are other errors.
+    """
     try:
         reference = storage.get_bytes(pointer(root, kind, name)).decode()
     except MissingKey:
-        raise DatasetError(f"no {kind} '{name}' has been published below {root}") from None
+        raise NothingPublished(f"no {kind} '{name}' has been published below {root}") from None
     open_manifest(storage, reference)
     return reference
 
@@ -72,17 +97,49 @@ def resolve(storage: Storage, root: str, name_or_reference: str) -> str:
     return resolve_latest(storage, root, kind, name)
 
 
-def resolve_all(storage: Storage, root: str, asked: Iterable[str]) -> list[str]:
-    """What ``resolve`` makes of each; empty stays empty. All that is missing is one error."""
-    found, problems = [], []
-    for name_or_reference in asked:
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """References by input, in the order in which they were asked for; "" is an empty input."""
+
+    references: tuple[str, ...]
+    #: One line for each input that stays empty because there is nothing for it yet.
+    empty: tuple[str, ...]
+
+
+def resolve_inputs(storage: Storage, root: str, inputs: Iterable[Asked]) -> Resolved:
+    """What ``resolve`` makes of each input. All that is wrong with them is one DatasetError."""
+    found, empty, problems = [], [], []
+    for asked in inputs:
+        reference = ""
         try:
-            found.append(resolve(storage, root, name_or_reference) if name_or_reference else "")
+            reference = _resolve_input(storage, root, asked)
+        except NothingPublished as error:
+            if asked.optional and asked.value == LATEST_OR_NONE:
+                empty.append(f"input {asked.input} stays empty: {error}")
+            elif asked.optional and asked.value == LATEST:
+                problems.append(
+                    f"{error} ({LATEST_OR_NONE} in place of {LATEST} leaves the input empty until "
+                    "there is one)"
+                )
+            else:
+                problems.append(str(error))
         except DatasetError as error:
             problems.append(str(error))
+        found.append(reference)
     if problems:
         raise DatasetError("; ".join(problems))
-    return found
+    return Resolved(tuple(found), tuple(empty))
+
+
+def _resolve_input(storage: Storage, root: str, asked: Asked) -> str:
+    if asked.value == LATEST_OR_NONE and not asked.optional:
+        raise DatasetError(
+            f"input {asked.input}: cannot be {LATEST_OR_NONE}, as the pipeline needs it; expected "
+            f"a reference or {LATEST}"
+        )
+    newest = asked.value in (LATEST, LATEST_OR_NONE)
+    wanted = asked.newest if newest else asked.value
+    return resolve(storage, root, wanted) if wanted else ""
 
 
 @dataclass(frozen=True)

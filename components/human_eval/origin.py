@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from components.core import work
 from components.core.dataset import DatasetError, open_manifest
 from components.core.launch import root_from_environment, telling
-from components.core.references import resolve_all
+from components.core.references import Asked, resolve_inputs
 from components.core.storage import Storage
 
 
@@ -46,20 +46,22 @@ def resolve_returned(
     """
     with telling("resolve"):
         storage, root = Storage.from_environment(), root_from_environment()
-        singles = {
-            "dataset/tasks": tasks,
-            "dataset/key": key,
-            "dataset/prompts": prompts,
-            "dataset/pretraining": documents,
-        }
-        asked = [name if value == "latest" else value for name, value in singles.items()]
-        asked += ["labels/labels" if value == "latest" else value for value in labels]
-        found = resolve_all(storage, root, [*asked, *policies])
-        of_tasks, of_key, of_prompts, of_documents = found[: len(singles)]
+        asked = [
+            Asked("tasks", tasks, "dataset/tasks"),
+            Asked("key", key, "dataset/key"),
+            Asked("prompts_dataset", prompts, "dataset/prompts"),
+            Asked("documents", documents, "dataset/pretraining"),
+            *(Asked("labels", value, "labels/labels") for value in labels),
+            # Of several policies none is the newest.
+            *(Asked("policies", value, value) for value in policies),
+        ]
+        of_tasks, of_key, of_prompts, of_documents, *rest = resolve_inputs(
+            storage, root, asked
+        ).references
         origin = origin_of(storage, root, of_tasks)
         of_key = of_key or origin.key
         of_prompts = of_prompts or origin.prompts
-        compared = found[len(asked) :] or [*origin.policies]
+        back, compared = rest[: len(labels)], rest[len(labels) :] or [*origin.policies]
         belonging = {"key": of_key, "prompts_dataset": of_prompts, "policies": compared}
         missing = [name for name, value in belonging.items() if not value]
         if missing:
@@ -67,5 +69,4 @@ def resolve_returned(
                 f"{of_tasks}: what it was exported with is not known; give "
                 + " ".join(f"--input {name}=REFERENCE" for name in missing)
             )
-    back = found[len(singles) : len(asked)]
     return of_tasks, of_key, of_prompts, of_documents, back, compared

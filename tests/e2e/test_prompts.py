@@ -2,9 +2,12 @@
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from small_runs import command
 from small_runs import summary as read_summary
 
@@ -29,10 +32,18 @@ def prompt(number: int) -> str:
     return " ".join(random.Random(number).choices(WORDS, k=12)) + f" in {number} lines"
 
 
-def publish(folder: Path, numbers: range) -> None:
+#: What a schedule runs, the first week like any other.
+WEEKLY = (
+    *("run", "prompts"),
+    *("--input", "earlier=latest-or-none"),
+    *("--input", "previous_audit=latest-or-none"),
+)
+
+
+def publish(folder: Path, numbers: Sequence[int]) -> None:
     rows = [
-        {"prompt": prompt(number), "user": f"user-of-{number % 30}", "time": number}
-        for number in numbers
+        {"prompt": prompt(number), "user": f"user-of-{number % 30}", "time": time}
+        for time, number in enumerate(numbers)
     ]
     (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     columns = ["messages=prompt", "user_id=user", "time=time"]
@@ -41,22 +52,49 @@ def publish(folder: Path, numbers: range) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def mlflow_data(folder: Path, run: str) -> Any:
+    store = folder / ".instructflow" / "mlflow" / "mlflow.db"
+    return MlflowClient(f"sqlite:///{store}").get_run(run).data
+
+
 @pytest.mark.slow
 def test_a_round_leaves_out_what_the_last_one_used(tmp_path: Path) -> None:
     state = tmp_path / ".instructflow" / "real-prompts"
-    publish(tmp_path, range(120))
-    first = command(tmp_path, "pipelines.cli", "run", "prompts")
+    publish(tmp_path, [*range(120), 5, 6])
+    strict = command(tmp_path, "pipelines.cli", "run", "prompts", "--input", "earlier=latest")
+    assert strict.returncode == 2
+    assert "no dataset 'signatures' has been published below s3://" in strict.stderr
+    assert "latest-or-none in place of latest leaves the input empty" in strict.stderr
+
+    first = command(tmp_path, "pipelines.cli", *WEEKLY)
     assert first.returncode == 0, first.stdout + first.stderr
     assert first.stderr == ""
-    counts = read_summary(state)["prompts"]
-    assert (counts["raw"], counts["kept"], counts["rejected"]) == (120, 120, {})
+    empty = [line for line in first.stdout.splitlines() if "stays empty" in line]
+    assert [line.split(":")[0] for line in empty] == [
+        "input earlier stays empty",
+        "input previous_audit stays empty",
+    ]
+    told = read_summary(state)
+    counts = told["prompts"]
+    assert (counts["raw"], counts["kept"], counts["rejected"]) == (122, 120, {"duplicate": 2})
+    first_run = mlflow_data(tmp_path, told["mlflow_run_id"])
+    for name in ("earlier", "previous_audit", "policy"):
+        assert first_run.params[f"prompts.input.{name}"] == "none"
+    assert first_run.tags["mlflow.source.name"].endswith(" ".join(WEEKLY[2:]))
 
     publish(tmp_path, range(90, 200))
-    inputs = ["--input", "earlier=latest", "--input", "previous_audit=latest"]
-    second = command(tmp_path, "pipelines.cli", "run", "prompts", *inputs)
+    second = command(tmp_path, "pipelines.cli", *WEEKLY)
     assert second.returncode == 0, second.stdout + second.stderr
+    assert "stays empty" not in second.stdout
+    assert read_summary(state)["mlflow_run_id"] != told["mlflow_run_id"]
     counts = read_summary(state)["prompts"]
     assert (counts["raw"], counts["kept"], counts["rejected"]) == (110, 80, {"earlier_round": 30})
+    second_run = mlflow_data(tmp_path, read_summary(state)["mlflow_run_id"])
+    assert [name for name in second_run.params if ".input." in name] == ["prompts.input.policy"]
+    assert (first_run.metrics["prompts/kept"], second_run.metrics["prompts/kept"]) == (120, 80)
+    # What the first week dropped is not told of the second.
+    assert first_run.metrics["prompts/rejected.duplicate"] == 2
+    assert second_run.metrics.get("prompts/rejected.duplicate", 0) == 0
     page = (state / "report.html").read_text()
     assert "earlier round" in page.lower().replace("_", " ")
     assert prompt(95) not in page

@@ -203,9 +203,16 @@ def test_the_root_is_checked(value: str, monkeypatch: pytest.MonkeyPatch) -> Non
         launch.root_from_environment()
 
 
-def test_latest_becomes_a_digest(storage: Storage, root: str, tmp_path: Path) -> None:
-    reference = notes(storage, root, tmp_path / "notes")
-    wanted = {"notes": ("export", "latest"), "other": ("export", ""), "same": ("export", reference)}
-    assert launch.resolve_references(wanted) == (reference, "", reference)  # type: ignore[arg-type]
-    with pytest.raises(SystemExit):
-        launch.resolve_references({"labels": ("labels", "latest")})
+def test_inputs_that_stayed_empty_are_told(
+    storage: Storage, root: str, client: Any, tmp_path: Path
+) -> None:
+    note = notes(storage, root, tmp_path / "notes")
+    config = json.dumps({"steps": 2, "system": "other"})
+    outputs = launch.run_stage(STAGE, config, {"notes": [note], "more": [], "last": ""})
+    parent = client.get_run(parent_run_id("run-1")).data.params
+    told = {name: value for name, value in parent.items() if ".input." in name}
+    assert told == {"counting.other.input.more": "none", "counting.other.input.last": "none"}
+    # A run that takes the work from the cache says the same.
+    (record,) = work.behind(storage, root, outputs.references["policy"])
+    assert record.params["counting.input.more"] == "none"
+    assert "counting.input.notes" not in record.params

@@ -73,6 +73,23 @@ def test_what_is_not_given_is_that_of_the_tasks(
     assert given == (exported["tasks"], other, *of_tasks[2:])
 
 
+def test_nothing_of_it_may_be_none(
+    storage: Storage,
+    root: str,
+    exported: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("INSTRUCTFLOW_ROOT", root)
+    none = "latest-or-none"
+    with pytest.raises(SystemExit):
+        resolve_returned(none, none, none, none, [none], [none])
+    problems = capsys.readouterr().out.removeprefix("error: resolve: ").split("; input")
+    names = ("tasks", "key", "prompts_dataset", "documents", "labels", "policies")
+    assert [text.removeprefix("input").split(":")[0].strip() for text in problems] == [*names]
+    assert all("cannot be latest-or-none" in text for text in problems)
+
+
 def test_tasks_that_came_from_elsewhere_need_the_rest(
     storage: Storage,
     root: str,

@@ -26,29 +26,54 @@ def test_latest_signatures_and_audit_become_digests(
     signatures = published(storage, root, "signatures", [SIGNATURE])
     (tmp_path / "audit.json").write_text("{}")
     audit = published_folder(storage, root, "report", "prompts-audit", tmp_path)
-    nothing = dict.fromkeys(("demonstrations", "pretraining", "rankings", "base"), "")
+    nothing = dict.fromkeys(("demonstrations", "documents", "rankings", "base"), "")
     found = resolve.python_func(
-        raw_prompts="latest", signatures="latest", previous_audit="latest", **nothing
+        raw_prompts="latest", earlier="latest", previous_audit="latest", **nothing
     )
-    assert set(found) == {raw, signatures, audit, ""}
-    again = resolve.python_func(raw_prompts=raw, signatures="", previous_audit="", **nothing)
-    assert set(again) == {raw, ""}
+    assert found == (raw, "", "", "", signatures, audit, "")
+    again = resolve.python_func(raw_prompts=raw, earlier="", previous_audit="", **nothing)
+    assert again == (raw, "", "", "", "", "", "")
+
+
+def test_what_may_be_empty_may_be_none_yet_and_the_rest_may_not(
+    storage: Storage, root: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INSTRUCTFLOW_ROOT", root)
+    optional = ("rankings", "earlier", "previous_audit", "base")
+    required = ("raw_prompts", "demonstrations", "documents")
+    asked = dict.fromkeys(optional, "latest-or-none") | dict.fromkeys(required, "")
+    assert resolve.python_func(**asked) == ("",) * 7
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["input", name] for name in optional]
+    for name in required:
+        with pytest.raises(SystemExit):
+            resolve.python_func(**asked | {name: "latest-or-none"})
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.startswith(f"error: resolve: input {name}: cannot be latest-or-none")
 
 
 def test_without_being_asked_a_run_looks_at_no_earlier_round() -> None:
     entry, config = find("rlhf"), load("real")
     given = arguments(entry, config, [])
     assert (given["earlier"], given["previous_audit"]) == ("", "")
-    assert arguments(entry, config, ["earlier=latest"])["earlier"] == "latest"
+    for value in ("latest", "latest-or-none"):
+        assert arguments(entry, config, [f"earlier={value}"])["earlier"] == value
 
 
-def test_prompts_are_given_what_was_resolved(tmp_path: Path) -> None:
-    compiler.Compiler().compile(find("rlhf").pipeline(), str(tmp_path / "rlhf.yaml"))
-    spec = yaml.safe_load((tmp_path / "rlhf.yaml").read_text())
-    tasks: dict[str, Any] = spec["root"]["dag"]["tasks"]
-    given = tasks["prompts"]["inputs"]["parameters"]
-    for name, output in (("earlier", "signatures"), ("previous_audit", "previous_audit")):
+@pytest.mark.parametrize("pipeline", ["rlhf", "prompts"])
+def test_prompts_are_given_what_was_resolved(tmp_path: Path, pipeline: str) -> None:
+    """What ``latest-or-none`` is stays open until the first step of a run: in the compiled, too."""
+    entry = find(pipeline)
+    inputs = ["earlier=latest-or-none", "previous_audit=latest-or-none"]
+    defaults = arguments(entry, load("real"), inputs)
+    path = tmp_path / "dag.yaml"
+    compiler.Compiler().compile(entry.pipeline(), str(path), pipeline_parameters=defaults)
+    root = yaml.safe_load(path.read_text())["root"]
+    tasks: dict[str, Any] = root["dag"]["tasks"]
+    given, asked = (tasks[name]["inputs"]["parameters"] for name in ("prompts", "resolve"))
+    for name in ("earlier", "previous_audit"):
+        assert root["inputDefinitions"]["parameters"][name]["defaultValue"] == "latest-or-none"
+        assert asked[name] == {"componentInputParameter": name}
         source = given[name]["taskOutputParameter"]
-        assert source == {"outputParameterKey": output, "producerTask": "resolve"}
-    asked = tasks["resolve"]["inputs"]["parameters"]
-    assert asked["signatures"] == {"componentInputParameter": "earlier"}
+        assert source == {"outputParameterKey": name, "producerTask": "resolve"}
+    assert tasks["resolve"]["cachingOptions"] == {}

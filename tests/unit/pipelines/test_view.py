@@ -144,6 +144,16 @@ def test_a_step_that_says_why_it_failed_is_quoted_once() -> None:
         assert view.failure() == "sft: demonstrations: none fits"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_an_input_that_stays_empty_is_told(terminal: bool) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=60)
+    line = f"input earlier stays empty: no dataset 'signatures' below s3://b/{'x' * 60}"
+    with View(io.StringIO(), console) as view:
+        view.write(f"x - INFO - Executing task 'resolve'\n    {line}\n")
+    assert line in screen.getvalue()
+
+
 def test_figures_that_tell_most_come_first_and_not_too_many() -> None:
     shown = Shown()
     with shown.view as view:
