@@ -6,12 +6,6 @@ of the rows, and no more of a user's first day than of the last.
 
 import hmac
 
-import numpy as np
-from numpy.typing import NDArray
-
-#: In place of a cap: there is none.
-NO_CAP = -1
-
 
 def draw(key: str, prompt_id: str) -> int:
     """Where a prompt stands in the draw among its user's prompts: 64 bits of a keyed hash."""
@@ -19,23 +13,16 @@ def draw(key: str, prompt_id: str) -> int:
     return int.from_bytes(hmac.digest(key.encode(), data, "sha256")[:8], "big")
 
 
-def over_cap(
-    users: NDArray[np.int64], draws: NDArray[np.uint64], caps: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which of n prompts are over their user's cap: those that come later in the draw.
+def over_cap(query: str) -> str:
+    """A query for the rows that are over their user's cap: those that come later in the draw.
 
     Args:
-        users: (n,) a number for each user of a source.
-        draws: (n,) ``draw`` of each prompt.
-        caps: (n,) the cap of each prompt's source, or ``NO_CAP``.
+        query: gives ``row``, ``source``, ``user_key`` and ``draw`` of rows.
+
+    Its values are a ``source`` and the ``cap`` of its users. A user who is a labeler, too, has a
+    cap for each.
     """
-    order = np.lexsort((draws, users))
-    ordered = users[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    # A prompt's place among its user's: how far behind the user's first.
-    places = np.arange(len(order))
-    behind = places - np.maximum.accumulate(np.where(first, places, 0))
-    over = np.zeros(len(order), dtype=bool)
-    over[order] = (caps[order] != NO_CAP) & (behind >= caps[order])
-    return over
+    return f"""select row, 'user_cap' as reason,
+        'user_cap: at most ' || $cap || ' prompts a user' as rule from
+        (select row, row_number() over (partition by user_key order by draw, row) as place
+        from ({query}) where source = $source) where place > $cap"""

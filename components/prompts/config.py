@@ -189,9 +189,10 @@ class PromptsConfig(Config):
     )
     memory_mb: int = Field(
         512,
-        ge=16,
-        description="Megabytes for texts and pairs that are compared; what does not fit stays on "
-        "disk. Beside them the stage takes some 300 bytes a row. Own value.",
+        ge=256,
+        description="Megabytes for what is kept of rows: half for tables that are sorted and "
+        "joined, half for texts and pairs that are compared. What does not fit is on disk, so "
+        "memory does not grow with the rows. Own value.",
     )
     spark: SparkConfig = Field(SparkConfig(), description="Engine spark only.")
     max_tokens: int = Field(1000, ge=1, description="Longer prompts are dropped. Paper: 1k tokens.")

@@ -32,8 +32,6 @@ FACTS = pa.schema(
         pa.field("digest", _KEY),
         pa.field("length", pa.int64()),
         pa.field("time", pa.int64()),
-        # 0 for an API user's prompt, 1 for a labeler's.
-        pa.field("source", pa.int8()),
     ]
 )
 
@@ -75,7 +73,6 @@ def _facts(row: dict[str, Any], number: int) -> dict[str, Any]:
         "digest": bytes(16),
         "length": 0,
         "time": row["time"] or 0,
-        "source": int(row["source"] == "labeler"),
     }
 
 

@@ -1,24 +1,21 @@
 """From working rows to the records that are published, a batch at a time, in the rows' order."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.core.records import Message, Prompt, Redaction, Reject, Signature
 from components.core.shards import rows_of
-from components.prompts.collected import Looked, cluster_name, numbered
+from components.prompts.collected import cluster_name
 from components.prompts.dedup.published import encoded
 from components.prompts.dedup.signatures import SCHEME
 from components.prompts.pii.redact import Finding
 from components.prompts.preparation import Prepared
-from components.prompts.report.audit import Kept, Located, Rejected
+from components.prompts.report.audit import Count, Kept, Located, Rejected
 from components.prompts.split import pseudonym
-from components.prompts.working_rows import Indices
 
 
 @dataclass(frozen=True)
@@ -33,13 +30,12 @@ class Publication:
 
     def prompts(self) -> Iterator[Prompt]:
         """What is kept."""
-        prepared = self.prepared
-        numbers = _user_numbers(prepared.looked, prepared.collected.numbers("row")[prepared.kept])
-        at = 0
-        for batch, kept in self._treated():
-            for row in rows_of(batch.filter(pa.array(kept))):
-                user = pseudonym(row["user_id"], int(numbers[at]), self.secret)
-                at += 1
+        query = """select position, number from kept join looked using (row)
+            join users using (user_key) order by position"""
+        for _, batch, kept, numbers in self.prepared.collected.beside(query, "number"):
+            rows = rows_of(batch.filter(pa.array(kept)))
+            for row, number in zip(rows, numbers, strict=True):
+                user = pseudonym(row["user_id"], number, self.secret)
                 yield Prompt(
                     id=row["id"],
                     user_id=user,
@@ -57,10 +53,7 @@ class Publication:
 
     def rejects(self) -> Iterator[Reject]:
         """What was dropped."""
-        prepared = self.prepared
-        return prepared.ledger.rejects(
-            prepared.looked.ids, prepared.earlier_ids, prepared.collected.clusters, self.origin
-        )
+        return self.prepared.ledger.rejects(self.origin)
 
     def signatures(self, earlier: Iterable[Signature], this_round: str) -> Iterator[Signature]:
         """By what later rounds will recognise all prompts so far: those of earlier rounds first.
@@ -71,10 +64,9 @@ class Publication:
         """
         yield from earlier
         signatures = self.prepared.collected.signatures
-        start = 0
-        for batch, kept in self._treated():
+        query = "select position from kept order by position"
+        for start, batch, kept, _ in self.prepared.collected.beside(query, "position"):
             vectors = encoded(signatures.between(start, start + len(kept))[kept])
-            start += len(kept)
             columns = ["id", "split", "digest", "query_digest", "length", "words"]
             rows = batch.select(columns).filter(pa.array(kept)).to_pylist()
             for row, vector in zip(rows, vectors, strict=True):
@@ -93,21 +85,24 @@ class Publication:
 
     def kept(self) -> Kept:
         """What the published prompts are like."""
-        prepared, collected = self.prepared, self.prepared.collected
-        rows = collected.numbers("row")[prepared.kept]
-        languages: Counter[str] = Counter()
-        cases: Counter[str] = Counter()
-        for batch, kept in self._treated():
-            some = batch.select(["language", "use_case"]).filter(pa.array(kept))
-            languages.update(some.column("language").to_pylist())
-            cases.update(some.column("use_case").to_pylist())
+        rows = self.prepared.tables.rows
+        of_kept = "from kept join treated using (row)"
+
+        def counts(column: str) -> dict[Any, int]:
+            return dict(rows(f"select {column}, count(*) {of_kept} group by all"))
+
+        people = rows(
+            """with users as (select split, source, user_key, count(*) as prompts
+            from kept join treated using (row) join looked using (row) group by all)
+            select coalesce(split, ''), coalesce(source, ''), coalesce(sum(prompts), 0)::bigint,
+            count(distinct user_key) from users
+            group by grouping sets ((), (split), (split, source))"""
+        )
         return Kept(
-            tokens=collected.numbers("tokens")[prepared.kept].astype(np.int64),
-            splits=collected.numbers("split")[prepared.kept],
-            sources=prepared.looked.numbers("source")[rows],
-            users=_user_numbers(prepared.looked, rows),
-            languages=languages,
-            use_cases=cases,
+            tokens=counts("tokens"),
+            people={(split, source): Count(p, u) for split, source, p, u in people},
+            languages=counts("language"),
+            use_cases=counts("use_case"),
         )
 
     def rejected(self) -> Rejected:
@@ -122,15 +117,12 @@ class Publication:
             How many users have so many rows, and a name for each user that tells them apart and
             says nothing else.
         """
-        looked = self.prepared.looked
-        well_formed = np.ones(len(looked), dtype=np.bool_)
-        for rows in looked.faults.values():
-            well_formed[rows] = False
-        keys = looked.keys("user_key")[well_formed]
-        user, first = numbered(keys)
-        numbers, users = np.unique(np.bincount(user), return_counts=True)
-        names = (keys[at].tobytes().hex() for at in first)
-        return dict(zip(numbers.tolist(), users.tolist(), strict=True)), names
+        tables = self.prepared.tables
+        users = "select user_key, count(*) as rows from looked where fault = '' group by user_key"
+        counts = tables.rows(f"select rows, count(*) from ({users}) group by rows order by rows")
+        batches = tables.stream(users)
+        names = (key.hex() for batch in batches for key in batch["user_key"].to_pylist())
+        return dict(counts), names
 
     def located(self) -> Iterator[Located]:
         """The values that were found, in rows that were kept and in those that were dropped."""
@@ -140,20 +132,3 @@ class Publication:
             for row in rows.to_pylist():
                 for finding in row["findings"]:
                     yield Located(row["id"], row["split"], Finding(**finding))
-
-    def _treated(self) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.bool_]]]:
-        """Treated rows, and which of them are kept."""
-        kept = np.zeros(len(self.prepared.collected), dtype=np.bool_)
-        kept[self.prepared.kept] = True
-        start = 0
-        for batch in self.prepared.collected.batches.read():
-            yield batch, kept[start : start + batch.num_rows]
-            start += batch.num_rows
-
-
-def _user_numbers(looked: Looked, rows: Indices) -> Indices:
-    """Numbers the users of some rows from 1, in the order in which they first appear."""
-    user, first = numbered(looked.keys("user_key")[rows])
-    place = np.empty(len(first), dtype=np.int64)
-    place[np.argsort(first)] = np.arange(1, len(first) + 1)
-    return place[user]

@@ -24,6 +24,7 @@ from components.prompts.report.last_round import compare_rounds, last_round
 from components.prompts.report.page import page
 from components.prompts.report.profile import sketch
 from components.prompts.split import PSEUDONYM_KEY
+from components.prompts.tables import Tables
 from components.prompts.text.language import NAME
 from components.prompts.treat import Recipe, planted, tokenizer_files
 
@@ -52,13 +53,15 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     recipe = Recipe(config, _run_key(secret, seed), tokenizer)
     folder = context.workdir / "rows"
     folder.mkdir()
+    tables = Tables(folder, config.memory_mb // 2)
     rounds = EarlierRounds(context.storage, inputs.all("earlier"), this_round)
     with _engine(context.storage, reference, recipe) as engine:
         prepared = prepare(
             engine,
             config,
             lambda rows: planted(config, seed, rows),
-            rounds.recogniser(config, folder),
+            rounds.recogniser(config, tables, folder),
+            tables,
             folder,
             lambda step: context.progress.update(step, STEPS),
         )
@@ -121,7 +124,7 @@ def _check(prepared: Prepared) -> None:
             f"prompts: planted PII was not found ({counts}); expected all of every checksummed or "
             "prefixed type: look at prompts.pii in the config"
         )
-    if not len(prepared.kept):
+    if not prepared.kept:
         reasons = sorted(prepared.ledger.reasons().items())
         told = ", ".join(f"{name} {count}" for name, count in reasons)
         raise BadInput(f"raw_prompts: no prompt is left of {prepared.rows} ({told})")

@@ -1,20 +1,24 @@
-"""Rows between two steps, on disk: memory holds what is being read, and a few bytes a row.
+"""Rows between two steps, in files: memory holds what is being read.
 
-Files are read with ``read`` and not mapped: pages of a mapped file would count as the process's
-memory. All of them lie in the stage's scratch folder and are gone when it ends.
+All of them lie in the stage's scratch folder and are gone when it ends.
 """
 
+import mmap
 import os
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 Indices = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+#: Bytes of a mapped file whose pages may stay in memory, and rows that are read of a larger one
+#: before its pages are let go.
+_SMALL, _READ = 16 << 20, 1 << 7
 
 
 class Batches:
@@ -44,53 +48,15 @@ class Batches:
             yield from reader
 
 
-class Strings:
-    """Strings by row number; in memory 8 bytes for each."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b", buffering=1 << 20)
-        self._ends = array("q", [0])
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def extend(self, texts: pa.Array) -> None:
-        """Append an Arrow array of strings without nulls."""
-        if not len(texts):
-            return
-        _, offsets, data = texts.buffers()
-        ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-        if data is not None:
-            self._file.write(memoryview(data)[int(ends[0]) : int(ends[-1])])
-        self._ends.frombytes((ends[1:].astype(np.int64) - ends[0] + self._ends[-1]).tobytes())
-
-    def take(self, rows: Indices) -> list[str]:
-        """The strings of some rows, in the order asked for."""
-        self._file.flush()
-        handle, ends = self._file.fileno(), self._ends
-        found = [""] * len(rows)
-        # In the order of the file: what lies side by side is read from the page at hand.
-        for place in np.argsort(rows, kind="stable").tolist():
-            row = int(rows[place])
-            start, end = ends[row], ends[row + 1]
-            if end > start:
-                found[place] = os.pread(handle, end - start, start).decode()
-        return found
-
-    def close(self) -> None:
-        """Let go of the file, and of where its strings end."""
-        self._file.close()
-        self._ends = array("q", [0])
-
-
 class Vectors:
-    """Rows of as many bytes each (signatures); nothing of them stays in memory."""
+    """Rows of as many bytes each (a signature, a number)."""
 
     def __init__(self, path: Path, width: int) -> None:
-        self._file = path.open("w+b", buffering=1 << 20)
         self._path = path
+        self._file = path.open("w+b", buffering=1 << 20)
         self.width = width
         self._rows = 0
+        self._mapped = np.empty((0, width), dtype=np.uint8)
 
     def __len__(self) -> int:
         return self._rows
@@ -114,68 +80,131 @@ class Vectors:
 
     def take(self, rows: Indices) -> npt.NDArray[np.uint8]:
         """Some rows in the order asked for, shape (len(rows), width)."""
-        self._file.flush()
-        handle, size = self._file.fileno(), self.width
+        if len(self._mapped) != self._rows:
+            self._file.flush()
+            self._mapped = np.memmap(self._path, np.uint8, "r", shape=(self._rows, self.width))
+        if self._mapped.nbytes <= _SMALL:
+            return np.asarray(self._mapped[rows])
         found = np.empty((len(rows), self.width), dtype=np.uint8)
-        for place in np.argsort(rows, kind="stable").tolist():
-            found[place] = np.frombuffer(os.pread(handle, size, int(rows[place]) * size), np.uint8)
+        order = np.argsort(rows)
+        for start in range(0, len(order), _READ):
+            part = order[start : start + _READ]
+            found[part] = self._mapped[rows[part]]
+            release(self._mapped)
         return found
-
-    def selected(self, rows: Indices, path: Path) -> Self:
-        """Those rows (ascending) as vectors of their own; these where all are asked for."""
-        if len(rows) == self._rows:
-            return self
-        other = type(self)(path, self.width)
-        for start in range(0, len(rows), _BLOCK):
-            other.extend(self.take(rows[start : start + _BLOCK]))
-        return other
-
-    def mapped(self) -> npt.NDArray[np.uint8]:
-        """All rows as one array that lies on disk, shape (rows, width)."""
-        self._file.flush()
-        if not self._rows:
-            return np.empty((0, self.width), dtype=np.uint8)
-        return np.memmap(self._path, np.uint8, "r", shape=(self._rows, self.width))
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+        self._mapped = self._mapped[:0].copy()
 
 
-#: Vectors copied at a time.
-_BLOCK = 4096
+class Numbers:
+    """Whole numbers by place."""
+
+    def __init__(self, path: Path) -> None:
+        self._vectors = Vectors(path, 8)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def extend(self, numbers: Indices) -> None:
+        """Append numbers."""
+        self._vectors.extend(numbers.astype(np.int64).view(np.uint8).reshape(-1, 8))
+
+    def take(self, places: Indices) -> Indices:
+        """The numbers at some places, in the order asked for."""
+        return self._vectors.take(places).view(np.int64).reshape(-1)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._vectors.close()
 
 
-class Column:
-    """Numbers that come a batch at a time and are one array in the end."""
+class Strings:
+    """Strings by row number."""
 
-    def __init__(self, dtype: npt.DTypeLike) -> None:
-        self._dtype = np.dtype(dtype)
-        self._parts: list[npt.NDArray[np.generic]] = []
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=1 << 20)
+        #: Where each string begins, and where the last one ends.
+        self._bounds = Numbers(path.with_suffix(".bounds"))
+        self._bounds.extend(np.zeros(1, dtype=np.int64))
+        self._end = 0
 
-    def extend(self, values: pa.Array | npt.NDArray[np.generic]) -> None:
-        """Append the values of a batch."""
-        if isinstance(values, np.ndarray):
-            part = values
-        elif pa.types.is_fixed_size_binary(values.type):
-            part = digests(values)
-        else:
-            part = values.to_numpy(zero_copy_only=False)
-        self._parts.append(part.astype(self._dtype))
-        if len(self._parts) > 1024:
-            self._parts = [np.concatenate(self._parts)]
+    def __len__(self) -> int:
+        return len(self._bounds) - 1
 
-    def array(self, shape: Sequence[int] = (-1,)) -> npt.NDArray[Any]:
-        """All values."""
-        if not self._parts:
-            return np.empty(0, self._dtype).reshape(shape)
-        self._parts = [np.concatenate(self._parts)]
-        return self._parts[0].reshape(shape)
+    def extend(self, texts: pa.Array) -> None:
+        """Append an Arrow array of strings without nulls."""
+        if not len(texts):
+            return
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+        if data is not None:
+            self._file.write(memoryview(data)[int(ends[0]) : int(ends[-1])])
+        self._bounds.extend(ends[1:].astype(np.int64) - int(ends[0]) + self._end)
+        self._end += int(ends[-1]) - int(ends[0])
+
+    def take(self, rows: Indices) -> list[str]:
+        """The strings of some rows, in the order asked for."""
+        self._file.flush()
+        handle = self._file.fileno()
+        starts, ends = self._bounds.take(rows), self._bounds.take(rows + 1)
+        found = [""] * len(rows)
+        # In the order of the file: what lies side by side is read from the page at hand.
+        for place in np.argsort(starts).tolist():
+            start, end = int(starts[place]), int(ends[place])
+            if end > start:
+                found[place] = os.pread(handle, end - start, start).decode()
+        return found
+
+    def close(self) -> None:
+        """Let go of the file, and of where its strings end."""
+        self._file.close()
+        self._bounds.close()
 
 
-def digests(values: pa.Array) -> npt.NDArray[np.uint64]:
-    """An Arrow array of 16-byte values as numbers, shape (rows, 2)."""
-    _, data = values.buffers()
-    start = 16 * values.offset
-    raw = np.frombuffer(data, np.uint8)[start : start + 16 * len(values)]
-    return raw.view(np.uint64).reshape(-1, 2)
+class Marks:
+    """Some of a number of rows; a bit for each row in memory."""
+
+    def __init__(self, rows: int) -> None:
+        self._bits = np.zeros(-(-rows // 8), dtype=np.uint8)
+
+    @classmethod
+    def of(cls, rows: int, marked: Iterator[pa.RecordBatch]) -> "Marks":
+        """From batches whose first column numbers the marked rows, each once."""
+        marks = cls(rows)
+        for batch in marked:
+            marks.add(batch.column(0).to_numpy())
+        return marks
+
+    def add(self, rows: Indices) -> None:
+        """Mark rows."""
+        np.bitwise_or.at(self._bits, rows >> 3, (1 << (rows & 7)).astype(np.uint8))
+
+    def holds(self, rows: Indices) -> Mask:
+        """Which of these rows are marked, shape as ``rows``."""
+        bits = self._bits[rows >> 3] >> (rows & 7).astype(np.uint8)
+        return np.asarray(bits & 1, dtype=np.bool_)
+
+    def between(self, start: int, end: int) -> Mask:
+        """Which of the rows start..end-1 are marked, shape (end - start,)."""
+        first = start >> 3
+        bits = np.unpackbits(self._bits[first : -(-end // 8)], bitorder="little")
+        return np.asarray(bits[start - 8 * first : end - 8 * first], dtype=np.bool_)
+
+    def __len__(self) -> int:
+        """How many rows are marked."""
+        return int(np.bitwise_count(self._bits).sum())
+
+
+def release(array: npt.NDArray[Any]) -> None:
+    """Let go of the pages of a mapped file that were used; the file keeps what they hold.
+
+    They would count as the process's memory.
+    """
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)

@@ -76,14 +76,13 @@ def nearest_first(keys: Keys, rows: Rows, neighbours: int) -> Iterator[tuple[Row
 
 
 def _pairs(rows: Rows, found: list[Rows], distances: list[int]) -> tuple[Rows, Rows]:
-    """Pairs in the order of their buckets, so that those of one bucket are beside one another."""
+    """Pairs in the order of their left rows: what is read for them lies side by side."""
     at = np.concatenate(found)
     beyond = at + np.repeat(distances, [len(part) for part in found])
-    if len(found) > 1:
-        order = np.argsort(at, kind="stable")
-        at, beyond = at[order], beyond[order]
     one, two = rows[at], rows[beyond]
-    return np.minimum(one, two), np.maximum(one, two)
+    left, right = np.minimum(one, two), np.maximum(one, two)
+    order = np.argsort(left, kind="stable")
+    return left[order], right[order]
 
 
 def by_bucket(keys: Keys) -> tuple[Rows, Keys]:

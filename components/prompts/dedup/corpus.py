@@ -1,32 +1,72 @@
 """What deduplication sees of its rows."""
 
-from typing import Protocol
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
 
 from components.prompts.dedup.shingles import Rows
-from components.prompts.dedup.signatures import Signatures
+from components.prompts.tables import Tables
+from components.prompts.working_rows import Numbers, Strings, Vectors
+
+#: Rows of this round under the numbers that they are compared by.
+_COLUMNS = "number bigint, row bigint, length bigint, time bigint"
+#: Signatures copied at a time.
+_BLOCK = 1 << 12
 
 
-class Corpus(Protocol):
-    """Rows that are to be compared, by number 0..n-1; texts and signatures may lie on disk."""
+class Corpus:
+    """Rows that are to be compared, numbered 0..n-1 from the shortest to the longest, then by row.
 
-    #: Characters of the normal form, Unix seconds, words: int64 (n,).
-    @property
-    def lengths(self) -> Rows: ...
-    @property
-    def times(self) -> Rows: ...
-    @property
-    def words(self) -> Rows: ...
+    The table ``compared`` has their numbers, rows, characters and times. Texts and signatures lie
+    on disk.
+    """
 
-    #: ``signatures.signatures`` of the normal forms, shape (n, bins); may be a np.memmap.
-    @property
-    def signatures(self) -> Signatures: ...
+    def __init__(
+        self,
+        tables: Tables,
+        query: str,
+        texts: Strings,
+        queries: Strings,
+        signatures: Vectors,
+        folder: Path,
+    ) -> None:
+        """Args:
+        tables: get ``compared``.
+        query: gives ``position`` (in the files), ``row``, ``length`` and ``time`` of the rows.
+        texts: normal forms by position.
+        queries: normal forms of the few-shot queries by position, "" where a row has none.
+        signatures: ``signatures.signatures`` of the normal forms by position.
+        folder: for files; has to stay.
+        """
+        self.tables = tables
+        self.folder = folder
+        self._texts, self._queries = texts, queries
+        self._positions = Numbers(folder / "compared.positions")
+        #: By number, shape (n, bins).
+        self.signatures = Vectors(folder / "compared.signatures", signatures.width)
+        tables.create("compared", _COLUMNS)
+        for first, batch in tables.enumerate(f"{query} order by length, row"):
+            positions = batch.column("position").to_numpy()
+            self._positions.extend(positions)
+            for start in range(0, len(positions), _BLOCK):
+                self.signatures.extend(signatures.take(positions[start : start + _BLOCK]))
+            numbers = pa.array(np.arange(first, first + batch.num_rows))
+            columns = batch.select(["row", "length", "time"])
+            tables.append("compared", columns.append_column("number", numbers))
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        return len(self._positions)
 
-    def texts(self, rows: Rows) -> list[str]:
-        """Normal forms of rows (ascending)."""
-        ...
+    def texts(self, numbers: Rows) -> list[str]:
+        """Normal forms."""
+        return self._texts.take(self._positions.take(numbers))
 
-    def queries(self, rows: Rows) -> list[str]:
-        """Normal forms of the few-shot queries of rows (ascending), "" where a row has none."""
-        ...
+    def queries(self, numbers: Rows) -> list[str]:
+        """Normal forms of the few-shot queries, "" where there is none."""
+        return self._queries.take(self._positions.take(numbers))
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._positions.close()
+        self.signatures.close()

@@ -17,196 +17,168 @@ not be trained on now, and what was trained on must not be tested on.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from components.core.records import Signature, Split
+from components.core.records import Signature
 from components.prompts.config import DedupConfig
+from components.prompts.dedup.bands import Bands, Piece
 from components.prompts.dedup.candidates import by_bucket
-from components.prompts.dedup.published import SPLITS, Published, columns
-from components.prompts.dedup.shingles import Rows, Similarities
-from components.prompts.dedup.signatures import Keys, Signatures, band_keys, estimate, release
+from components.prompts.dedup.published import NO_QUERY, stored
+from components.prompts.dedup.shingles import Rows
+from components.prompts.dedup.signatures import estimate
+from components.prompts.tables import Tables
+from components.prompts.working_rows import Marks, Vectors
 
-#: Earlier rows whose keys are computed, or pairs that are estimated, at a time.
-_ROWS = 1 << 14
-
-
-@dataclass(frozen=True)
-class Matches:
-    """Rows of this round that an earlier round has published. Legend: m such rows, ascending."""
-
-    #: Number of the row in the block that was asked for, shape (m,).
-    rows: Rows
-    #: The earlier prompt: its id and the split it was in, m of each.
-    ids: list[str]
-    splits: list[Split]
-    #: 1 where the digest matched, and else the estimate, shape (m,).
-    similarity: Similarities
-    #: For people: by what the row was recognised, m of them.
-    rules: list[str]
+_MEGABYTE = 1 << 20
+#: Signatures copied, and pairs that are estimated, at a time.
+_BLOCK, _PAIRS = 1 << 12, 1 << 14
+#: Rows of both, from the shortest to the longest; of equal length, those of this round first.
+_BY_LENGTH = """select length, false as old, row, position as place from asked
+    anti join recognised using (row) where words >= $words
+    union all select length, true, number, number from published where words >= $words
+    order by length, old, row"""
+#: The best of those that were found for a row, and then the first. A few-shot prompt is another one
+#: where its query is.
+_BEST = """insert into recognised
+    select a.row, arg_max(p.number, (alike.similarity, -p.number)), max(alike.similarity)
+    from alike join by_length as one on one.rank = alike.asked
+    join by_length as two on two.rank = alike.old
+    join asked as a on a.row = one.row join published as p on p.number = two.row
+    where a.query_digest = p.query_digest or $none in (a.query_digest, p.query_digest)
+    group by a.row"""
 
 
 class Earlier:
-    """What earlier rounds have published. Signatures and buckets lie in files; some 100 bytes of an
-    earlier row, and its id, are in memory."""
+    """What earlier rounds have published: the table ``published``, and signatures in a file."""
 
-    def __init__(self, published: Published, config: DedupConfig, folder: Path) -> None:
-        self._published = published
+    def __init__(
+        self, tables: Tables, signatures: Vectors, config: DedupConfig, folder: Path
+    ) -> None:
+        self._tables = tables
+        self._signatures = signatures
         self._config = config
-        self._by_digest = np.argsort(published.digests[:, 0], kind="stable")
-        self._halves = published.digests[self._by_digest, 0]
-        # Rows that have near-duplicates, in order of length: buckets keep that order.
-        rows = np.flatnonzero(published.words >= config.min_words)
-        self._rows = rows[np.argsort(published.lengths[rows], kind="stable")]
         self._folder = folder
-        for band in range(self._bands if len(self._rows) else 0):
-            order, keys = by_bucket(self._band(band))
-            self._rows[order].tofile(folder / f"earlier-rows-{band}")
-            keys.tofile(folder / f"earlier-keys-{band}")
-            release(published.signatures)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Signature], config: DedupConfig, folder: Path) -> "Earlier":
-        """From published rows; of equal ones the first counts. ``folder`` takes files of about 800
-        bytes a row and has to stay. Raises BadInput where signatures cannot be compared."""
-        return cls(columns(rows, config.bins, folder), config, folder)
+    def from_rows(
+        cls, rows: Iterable[Signature], config: DedupConfig, tables: Tables, folder: Path
+    ) -> "Earlier":
+        """From published rows; of equal ones the first counts. ``folder`` takes files and has to
+        stay. Raises BadInput where signatures cannot be compared."""
+        return cls(tables, stored(rows, config.bins, tables, folder), config, folder)
 
     def __len__(self) -> int:
-        return len(self._published.splits)
+        return len(self._signatures)
 
-    def match(
-        self, digests: Keys, signatures: Signatures, lengths: Rows, words: Rows, queries: Keys
-    ) -> Matches:
-        """Which rows of a block are known from earlier rounds; tens of thousands are best.
+    def match(self, query: str, signatures: Vectors, memory_mb: int) -> str:
+        """Which rows are known from earlier rounds.
 
         Args:
-            digests: ``signatures.digests`` of the normal forms, shape (rows, 2).
-            signatures: ``signatures.signatures`` of them, shape (rows, bins).
-            lengths: Characters, shape (rows,).
-            words: Words, shape (rows,).
-            queries: Digests of few-shot queries, zeros where there is none, shape (rows, 2).
+            query: gives ``row``, ``position``, ``digest``, ``query_digest`` (zeros where there is
+                none), ``length`` in characters and ``words`` of rows.
+            signatures: ``signatures.signatures`` of the normal forms by position.
+            memory_mb: for keys of both.
 
-        A row's result depends on the row and the earlier ones alone, not on its block. Of several
-        earlier prompts the most similar counts, then the first.
+        Returns:
+            The table of the rows that are known: ``row``; ``earlier``, the id of the prompt of an
+            earlier round, of several the most similar, then the first; ``similarity``, 1 where the
+            digests are the same and else the estimate; ``rule``, for people.
+
+        A row's result depends on the row and the earlier ones alone.
         """
-        found = self._of_digest(digests)
-        equal = found >= 0
-        similarity = equal.astype(np.float64)
-        rows = np.flatnonzero(~equal & (words >= self._config.min_words))
-        for one, two in self._candidates(signatures, rows, lengths):
-            self._compare(signatures, queries, one, two, found, similarity)
-        release(self._published.signatures)
-        known = np.flatnonzero(found >= 0)
-        threshold = self._config.similarity
-        return Matches(
-            known,
-            self._published.ids.take(found[known]).to_pylist(),
-            [SPLITS[at] for at in self._published.splits[found[known]].tolist()],
-            similarity[known],
-            [
+        tables = self._tables
+        tables.run(f"create or replace table asked as {query}")
+        tables.run(
+            """create or replace table recognised as
+            select row, p.number, 1.0::double as similarity from asked join
+            (select digest, min(number) as number from published group by digest) as p
+            using (digest)"""
+        )
+        together, old = self._by_length(signatures)
+        tables.create("alike", "asked bigint, old bigint, similarity double")
+        memory = memory_mb * _MEGABYTE
+        bands = Bands(together, self._config, self._folder, memory // 4, whole=True)
+        for band in range(len(bands)):
+            for piece in bands.pieces(band):
+                for one, two in _neighbours(piece, old, self._config.neighbours):
+                    self._compare(together, one, two)
+        bands.close()
+        together.close()
+        tables.run(_BEST, none=NO_QUERY)
+        return self._told()
+
+    def _by_length(self, signatures: Vectors) -> tuple[Vectors, Marks]:
+        """Rows that have near-duplicates, of this round and of earlier ones, by length: table
+        ``by_length``; their signatures, and which of them are old."""
+        tables, words = self._tables, self._config.min_words
+        together = Vectors(self._folder / "by_length.signatures", self._config.bins)
+        old = Marks(len(signatures) + len(self))
+        tables.create("by_length", "rank bigint, row bigint")
+        for first, batch in tables.enumerate(_BY_LENGTH, words=words):
+            ranks = np.arange(first, first + batch.num_rows)
+            places = batch.column("place").to_numpy()
+            is_old = batch.column("old").to_numpy(zero_copy_only=False)
+            old.add(ranks[is_old])
+            for start in range(0, batch.num_rows, _BLOCK):
+                part, of = places[start : start + _BLOCK], is_old[start : start + _BLOCK]
+                block = np.empty((len(part), self._config.bins), dtype=np.uint8)
+                block[of] = self._signatures.take(part[of])
+                block[~of] = signatures.take(part[~of])
+                together.extend(block)
+            tables.append("by_length", {"rank": ranks, "row": batch.column("row")})
+        return together, old
+
+    def _compare(self, together: Vectors, one: Rows, two: Rows) -> None:
+        """Note the pairs that are similar enough."""
+        values = estimate(together.take(one), together.take(two))
+        alike = values >= self._config.similarity
+        pairs = {"asked": one[alike], "old": two[alike], "similarity": values[alike]}
+        self._tables.append("alike", pairs)
+
+    def _told(self) -> str:
+        """The result, with a rule for people."""
+        tables = self._tables
+        tables.create("known", "row bigint, earlier varchar, similarity double, rule varchar")
+        query = """select r.row, p.id as earlier, r.similarity, a.digest = p.digest as same
+            from recognised as r join published as p using (number) join asked as a using (row)
+            order by r.row"""
+        threshold = f" >= {self._config.similarity:g}"
+        for batch in tables.stream(query):
+            rules = [
                 "digest: same normal form"
                 if same
-                else f"signature: estimated Jaccard {value:.2f} >= {threshold:g}"
+                else f"signature: estimated Jaccard {value:.2f}{threshold}"
                 for same, value in zip(
-                    equal[known].tolist(), similarity[known].tolist(), strict=True
+                    batch.column("same").to_pylist(),
+                    batch.column("similarity").to_pylist(),
+                    strict=True,
                 )
-            ],
-        )
-
-    @property
-    def _bands(self) -> int:
-        return self._config.bins // self._config.rows_per_band
-
-    def _band(self, band: int) -> Keys:
-        """Keys of a band of the rows that have near-duplicates, in their order."""
-        rows = self._rows
-        return np.concatenate(
-            [
-                band_keys(
-                    self._published.signatures[rows[start : start + _ROWS]],
-                    band,
-                    self._config.rows_per_band,
-                )
-                for start in range(0, len(rows), _ROWS)
             ]
-        )
+            named = batch.drop_columns(["same"]).append_column("rule", pa.array(rules, pa.string()))
+            tables.append("known", named)
+        return "known"
 
-    def _of_digest(self, digests: Keys) -> Rows:
-        """The first earlier row of the same digest, or -1, shape (rows,)."""
-        found = np.full(len(digests), -1, dtype=np.int64)
-        halves = self._halves
-        at = np.searchsorted(halves, digests[:, 0])
-        left = np.arange(len(digests))
-        while True:  # a half that different digests share is rare
-            left = left[at[left] < len(halves)]
-            left = left[halves[at[left]] == digests[left, 0]]
-            if len(left) == 0:
-                return found
-            earlier = self._by_digest[at[left]]
-            same = self._published.digests[earlier, 1] == digests[left, 1]
-            found[left[same]] = earlier[same]
-            left = left[~same]
-            at[left] += 1
 
-    def _candidates(
-        self, signatures: Signatures, rows: Rows, lengths: Rows
-    ) -> Iterator[tuple[Rows, Rows]]:
-        """Pairs (row, earlier row) of one bucket of some band: of each row, the ``neighbours`` next
-        shorter and next longer earlier ones."""
-        neighbours = self._config.neighbours
-        for band in range(self._bands if len(self._rows) and len(rows) else 0):
-            wanted = band_keys(signatures[rows], band, self._config.rows_per_band)
-            keys = np.memmap(self._folder / f"earlier-keys-{band}", np.uint64, "r")
-            earlier = np.memmap(self._folder / f"earlier-rows-{band}", np.int64, "r")
-            first = np.searchsorted(keys, wanted)
-            hit = np.flatnonzero(first < len(keys))
-            hit = hit[keys[first[hit]] == wanted[hit]]
-            first, last = first[hit], np.searchsorted(keys, wanted[hit], side="right")
-            asking = rows[hit]
-            # By halves: where each row would stand among its bucket's lengths.
-            low, high = first.copy(), last.copy()
-            while (low < high).any():
-                middle = (low + high) // 2
-                inside = np.minimum(middle, len(keys) - 1)
-                shorter = self._published.lengths[earlier[inside]] < lengths[asking]
-                open_ = low < high
-                low = np.where(open_ & shorter, middle + 1, low)
-                high = np.where(open_ & ~shorter, middle, high)
-            first = np.maximum(first, low - neighbours)
-            counts = np.minimum(last, low + neighbours) - first
-            for start in range(0, len(hit), max(1, _ROWS // neighbours)):
-                part = slice(start, start + max(1, _ROWS // neighbours))
-                many = counts[part]
-                within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
-                yield (
-                    np.repeat(asking[part], many),
-                    np.asarray(earlier[np.repeat(first[part], many) + within]),
-                )
-
-    def _compare(
-        self,
-        signatures: Signatures,
-        queries: Keys,
-        one: Rows,
-        two: Rows,
-        found: Rows,
-        similarity: Similarities,
-    ) -> None:
-        """Note the most similar earlier row of each row, where it is similar enough, in place."""
-        # Zeros are no query.
-        asked = np.flatnonzero((queries[one, 0] != 0) & (self._published.queries[two, 0] != 0))
-        other = (queries[one[asked]] != self._published.queries[two[asked]]).any(axis=1)
-        one, two = np.delete(one, asked[other]), np.delete(two, asked[other])
-        values = estimate(signatures[one], self._published.signatures[two])
-        # The best of each row comes last.
-        order = np.lexsort((-two, values, one))
-        one, two, values = one[order], two[order], values[order]
-        best = np.ones(len(one), dtype=bool)
-        best[:-1] = one[1:] != one[:-1]
-        one, two, values = one[best], two[best], values[best]
-        better = (values > similarity[one]) | ((values == similarity[one]) & (two < found[one]))
-        better &= values >= self._config.similarity
-        found[one[better]] = two[better]
-        similarity[one[better]] = values[better]
+def _neighbours(piece: Piece, old: Marks, neighbours: int) -> Iterator[tuple[Rows, Rows]]:
+    """Pairs (row, earlier row) of one bucket: of each row the ``neighbours`` next shorter and next
+    longer earlier ones."""
+    order, keys = by_bucket(piece.keys)
+    rows = piece.rows[order]
+    is_old = old.holds(rows)
+    earlier, asking = rows[is_old], rows[~is_old]
+    bucket, wanted = keys[is_old], keys[~is_old]
+    # How many earlier rows come before each, in all buckets.
+    before = np.cumsum(is_old)[~is_old]
+    first = np.maximum(np.searchsorted(bucket, wanted), before - neighbours)
+    last = np.minimum(np.searchsorted(bucket, wanted, side="right"), before + neighbours)
+    hit = np.flatnonzero(last > first)
+    asking, first, counts = asking[hit], first[hit], (last - first)[hit]
+    step = max(1, _PAIRS // (2 * neighbours))
+    for start in range(0, len(hit), step):
+        part = slice(start, start + step)
+        many = counts[part]
+        within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        yield np.repeat(asking[part], many), earlier[np.repeat(first[part], many) + within]

@@ -6,28 +6,28 @@ components:
 1. Band by band, pairs whose estimate decides are joined or forgotten, without a text. Those in
    doubt are noted.
 2. The noted pairs tell which rows can become one cluster at all: *closures*. Closure by closure,
-   pairs in doubt are compared exactly, and then survivors with those that they stand for: each
-   text is read about once.
+   pairs in doubt are compared exactly: each text is read about once.
 
-Where more pairs are in doubt than memory has room for, they are compared at once.
+Where more pairs are in doubt than memory has room for, those so far are compared before the rest.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from components.prompts.config import DedupConfig
+from components.prompts.dedup.bands import Bands
 from components.prompts.dedup.candidates import nearest_first
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.corpus import Corpus
 from components.prompts.dedup.shingles import Rows, ShingleSets
-from components.prompts.dedup.signatures import Keys, Signatures, band_keys, release
+from components.prompts.dedup.signatures import Keys, Signatures
 from components.prompts.dedup.verify import doubt, estimates, similar_queries
 
 #: Pairs in doubt that are compared before the next are looked at again, and that share rows.
 _COMPARED = 256
 _TOGETHER = 1 << 14
-#: Rows of a mapped file that are read before its pages are let go.
-_READ = 1024
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -47,43 +47,44 @@ class Joining:
         self._components = components
         self._sets = sets
         self._memory = memory
-        #: Whether the signatures have to stay on disk.
-        self._large = corpus.signatures.nbytes > memory // 2
+        self._signatures: Callable[[Rows], Signatures] = corpus.signatures.take
+        if len(corpus) * config.bins <= memory // 4:  # all of them, where they fit
+            self._signatures = corpus.signatures.between(0, len(corpus)).__getitem__
         self._in_doubt = _Pairs(memory // 8)
         self._refused = _Pairs(memory // 16)
 
-    def join_likely(self, rows: Rows) -> tuple[Rows, Rows]:
-        """Join the pairs among ``rows`` whose estimate decides.
-
-        Returns the pairs in doubt, left < right, each once, in order: to be given to ``compare``.
-        """
+    def join(self) -> None:
+        """Join all near-duplicates."""
         config = self._config
-        rows = rows[np.argsort(self._corpus.lengths[rows], kind="stable")]
         margin = doubt(config)
-        for band in range(config.bins // config.rows_per_band):
-            for left, right in nearest_first(self._keys(band)[rows], rows, config.neighbours):
-                left, right = self._new(left, right)
-                likely = estimates(self._signatures, left, right)
-                sure = likely >= config.similarity + margin
-                self._refused.add(*self._join_alike(left[sure], right[sure]))
-                open_ = ~sure & (likely > config.similarity - margin)
-                self._in_doubt.add(left[open_], right[open_])
-                if self._in_doubt.is_full:
-                    self._make_room()
-        release(self._corpus.signatures)
-        return self._in_doubt.take()
+        bands = Bands(self._corpus.signatures, config, self._corpus.folder, self._memory // 4)
+        for band in range(len(bands)):
+            for keys, rows, fresh in bands.pieces(band):
+                for left, right in nearest_first(keys, rows, config.neighbours):
+                    if fresh:
+                        left, right = left[right >= fresh], right[right >= fresh]
+                    left, right = self._new(left, right)
+                    likely = estimates(self._signatures, left, right)
+                    sure = likely >= config.similarity + margin
+                    self._refused.add(*self._join_alike(left[sure], right[sure]))
+                    open_ = ~sure & (likely > config.similarity - margin)
+                    self._in_doubt.add(left[open_], right[open_])
+                    if self._in_doubt.is_full:
+                        self._settle_doubts()
+        bands.close()
+        self._settle_doubts()
 
-    def _make_room(self) -> None:
-        """Compare the pairs in doubt before the last band is through, closure by closure."""
+    def _settle_doubts(self) -> None:
+        """Compare the pairs in doubt, closure by closure."""
         left, right = self._in_doubt.take()
         closures = self._components.copy()
         closures.join(left, right)
         order = np.argsort(closures.find(left), kind="stable")
         for start in range(0, len(order), _TOGETHER):
             part = order[start : start + _TOGETHER]
-            self._refused.add(*self.compare(left[part], right[part]))
+            self._refused.add(*self._compare(left[part], right[part]))
 
-    def compare(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+    def _compare(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
         """Compare pairs in doubt exactly and join what is similar; returns the other pairs.
 
         Pairs of a left row are beside one another. The first of each come first, then the second:
@@ -116,31 +117,6 @@ class Joining:
 
     def _apart(self, left: Rows, right: Rows) -> Rows:
         return np.flatnonzero(self._components.find(left) != self._components.find(right))
-
-    def _keys(self, band: int) -> Keys:
-        """Keys of one band of all rows, shape (n,)."""
-        signatures = self._corpus.signatures
-        keys = np.empty(len(signatures), dtype=np.uint64)
-        step = max(1, self._memory // 8 // signatures.shape[1])
-        for first in range(0, len(signatures), step):
-            part = slice(first, first + step)
-            keys[part] = band_keys(signatures[part], band, self._config.rows_per_band)
-            if self._large:
-                release(signatures)
-        return keys
-
-    def _signatures(self, rows: Rows) -> Signatures:
-        """Signatures of rows; of a large file, few pages are in memory at a time."""
-        signatures = self._corpus.signatures
-        if not self._large:
-            return signatures[rows]
-        found = np.empty((len(rows), signatures.shape[1]), dtype=signatures.dtype)
-        order = np.argsort(rows)
-        for start in range(0, len(order), _READ):
-            part = order[start : start + _READ]
-            found[part] = signatures[rows[part]]
-            release(signatures)
-        return found
 
 
 class _Pairs:

@@ -5,45 +5,38 @@
 3. Clusters: connected components of the pairs that hold.
 4. Survivor of a cluster: the longest row, then the earliest, then the first.
 
-Rows of fewer than ``min_words`` words have exact duplicates only, and take no part.
+Rows of few words have exact duplicates only: the corpus leaves them out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Literal
 
 from components.prompts.config import DedupConfig
 from components.prompts.dedup import prefix
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.corpus import Corpus
-from components.prompts.dedup.exact import survivors
+from components.prompts.dedup.exact import SURVIVOR
 from components.prompts.dedup.joining import Joining
-from components.prompts.dedup.shingles import Rows, ShingleSets, Similarities
+from components.prompts.dedup.shingles import ShingleSets
 from components.prompts.dedup.verify import similar_queries
 
-__all__ = ["Clusters", "Compared", "Corpus", "clusters", "near_duplicates", "rules_compared"]
-
 _MEGABYTE = 1 << 20
-#: Rows of whole components that are settled together: their shingles are in memory at once.
-_GROUP = 4096
+#: What each method finds stands in a table of its own: ``row``, ``survivor`` and the ``similarity``
+#: of the two. Members that others connect to their survivor may be less similar to it than the
+#: threshold.
+Method = Literal["minhash", "prefix"]
+_NEAR = {"minhash": "near_minhash", "prefix": "near_prefix"}
+_COLUMNS = "row bigint, survivor bigint, similarity double"
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which row stands for which. Legend: n rows of the corpus."""
+    """Clusters of near-duplicates."""
 
-    #: The row that stays of each row's cluster, shape (n,): itself where it stays.
-    stands_for: Rows
-    #: Similarity of each row to the one that stands for it, shape (n,); 1 where it stays. Members
-    #: that others connect to their survivor may be less similar to it than the threshold.
-    similarity: Similarities
+    #: The table of the rows that another one stands for.
+    table: str
     #: For people: the rule and its threshold.
     rule: str
-
-    def dropped(self) -> Rows:
-        """The rows that another one stands for."""
-        return np.flatnonzero(self.stands_for != np.arange(len(self.stands_for)))
 
 
 @dataclass(frozen=True)
@@ -58,98 +51,74 @@ class Compared:
 def near_duplicates(corpus: Corpus, config: DedupConfig, memory_mb: int) -> Clusters:
     """Clusters of near-duplicates.
 
-    ``memory_mb`` bounds texts, signatures, shingles and known pairs in memory; beside that there
-    are some 150 bytes a row. It changes the time and nothing else.
+    ``memory_mb`` bounds texts, signatures, keys, shingles and known pairs in memory. It changes the
+    time and nothing else.
     """
     memory = memory_mb * _MEGABYTE
-    eligible = np.flatnonzero(corpus.words >= config.min_words)
-    components = Components(len(corpus))
+    components = Components(len(corpus), corpus.folder)
     if config.method == "prefix":
-        _join_prefixes(corpus, config, eligible, components, memory)
-        return clusters(corpus, components.roots(), config, memory_mb)
-    sets = ShingleSets(corpus.texts, memory // 4)
-    joining = Joining(corpus, config, components, sets, memory)
-    left, right = joining.join_likely(eligible)
-    closures = components.copy()
-    closures.join(left, right)
-    roots = closures.roots()
-    order = np.argsort(roots[left], kind="stable")
-    left, right = left[order], right[order]
-    result = _alone(corpus, config)
-    for rows in _groups(roots):
-        first, last = np.searchsorted(roots[left], roots[rows[[0, -1]]] + [0, 1])
-        joining.compare(left[first:last], right[first:last])
-        _settle(result, corpus, rows, components.find(rows), sets)
-    return result
+        _join_prefixes(corpus, config, components)
+    else:
+        sets = ShingleSets(corpus.texts, memory // 4)
+        Joining(corpus, config, components, sets, memory).join()
+    return clusters(corpus, components, config, memory_mb)
 
 
-def clusters(corpus: Corpus, roots: Rows, config: DedupConfig, memory_mb: int) -> Clusters:
-    """The last step by itself, where pairs were found and verified elsewhere.
+def clusters(
+    corpus: Corpus, components: Components, config: DedupConfig, memory_mb: int
+) -> Clusters:
+    """The last step by itself, where pairs were found and verified elsewhere."""
+    tables, table = corpus.tables, _NEAR[config.method]
+    tables.create("members", "number bigint, root bigint")
+    for numbers, roots in components.members():
+        tables.append("members", {"number": numbers, "root": roots})
+    tables.run("insert into members select distinct root, root from members")
+    tables.run(
+        f"""create or replace table survivors as
+        select root, arg_min(number, {SURVIVOR}) as survivor
+        from members join compared using (number) group by root"""
+    )
+    tables.create(table, _COLUMNS)
+    sets = ShingleSets(corpus.texts, memory_mb * _MEGABYTE // 4)
+    pairs = """select m.number, s.survivor, one.row as row, two.row as survivor_row
+        from members as m join survivors as s using (root)
+        join compared as one on one.number = m.number
+        join compared as two on two.number = s.survivor
+        where m.number <> s.survivor order by s.survivor, m.number"""
+    for batch in tables.stream(pairs):
+        gone, stays = (batch.column(name).to_numpy() for name in ("number", "survivor"))
+        if config.method == "prefix":
+            similarity = prefix.prefix_shares(corpus.texts, stays, gone)
+        else:
+            similarity = sets.jaccard(stays, gone)
+        found = {"row": batch.column("row"), "survivor": batch.column("survivor_row")}
+        tables.append(table, found | {"similarity": similarity})
+    return Clusters(table, _rule(config))
 
-    ``roots`` are the components of the verified pairs, as ``Components.roots`` gives them.
-    """
-    memory = memory_mb * _MEGABYTE
-    sets = None if config.method == "prefix" else ShingleSets(corpus.texts, memory // 4)
-    result = _alone(corpus, config)
-    for rows in _groups(roots):
-        _settle(result, corpus, rows, roots[rows], sets)
-    return result
 
-
-def _alone(corpus: Corpus, config: DedupConfig) -> Clusters:
-    """Every row stands for itself."""
+def _rule(config: DedupConfig) -> str:
     if config.method == "prefix":
-        rule = f"prefix: common prefix >= {config.prefix_share:g} of the longer"
-    else:
-        rule = f"minhash: Jaccard of character 5-grams >= {config.similarity:g}"
-    return Clusters(np.arange(len(corpus)), np.ones(len(corpus)), rule)
-
-
-def _groups(roots: Rows) -> Iterator[Rows]:
-    """Rows that are not alone, whole components at a time, in the order of their roots."""
-    members = np.bincount(roots, minlength=len(roots))
-    rows = np.flatnonzero(members[roots] > 1)
-    rows = rows[np.argsort(roots[rows], kind="stable")]
-    first = np.flatnonzero(np.diff(roots[rows], prepend=-1))
-    bounds = first[np.diff(first // _GROUP, prepend=0) > 0]
-    yield from (part for part in np.split(rows, bounds) if len(part))
-
-
-def _settle(
-    result: Clusters, corpus: Corpus, rows: Rows, roots: Rows, sets: ShingleSets | None
-) -> None:
-    """Note what stands for each of ``rows``, in place; ``roots`` are their final components."""
-    rows, stays = survivors(rows, (roots,), corpus.lengths[rows], corpus.times[rows])
-    result.stands_for[rows] = stays
-    gone = rows != stays
-    rows, stays = rows[gone], stays[gone]
-    if sets is None:
-        shares = prefix.prefix_shares(corpus.texts, corpus.lengths, stays, rows)
-        result.similarity[rows] = shares
-    else:
-        result.similarity[rows] = sets.jaccard(stays, rows)
+        return f"prefix: common prefix >= {config.prefix_share:g} of the longer"
+    return f"minhash: Jaccard of character 5-grams >= {config.similarity:g}"
 
 
 def rules_compared(
     corpus: Corpus, config: DedupConfig, found: Clusters, memory_mb: int
 ) -> Compared:
     """What the other rule would have dropped, beside what this one did: both are reported."""
-    other = config.model_copy(
-        update={"method": "minhash" if config.method == "prefix" else "prefix"}
-    )
-    here = found.dropped()
-    there = near_duplicates(corpus, other, memory_mb).dropped()
-    counts = {config.method: len(here), other.method: len(there)}
-    both = np.intersect1d(here, there, assume_unique=True)
-    return Compared(counts["minhash"], counts["prefix"], len(both))
+    other: Method = "minhash" if config.method == "prefix" else "prefix"
+    there = near_duplicates(corpus, config.model_copy(update={"method": other}), memory_mb)
+    tables = corpus.tables
+    counts = {
+        method: tables.number(f"select count(*) from {each.table}")
+        for method, each in ((config.method, found), (other, there))
+    }
+    both = f"select count(*) from {found.table} semi join {there.table} using (row)"
+    return Compared(counts["minhash"], counts["prefix"], tables.number(both))
 
 
-def _join_prefixes(
-    corpus: Corpus, config: DedupConfig, eligible: Rows, components: Components, memory: int
-) -> None:
-    for left, right, share in prefix.neighbours(
-        corpus.texts, corpus.lengths, eligible, memory // 2
-    ):
+def _join_prefixes(corpus: Corpus, config: DedupConfig, components: Components) -> None:
+    for left, right, share in prefix.neighbours(corpus):
         same = share >= config.prefix_share
         left, right = left[same], right[same]
         alike = similar_queries(corpus.queries, left, right, config.similarity)

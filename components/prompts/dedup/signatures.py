@@ -19,7 +19,6 @@ so a change of anything here is a new ``SCHEME``.
 
 import functools
 import hashlib
-import mmap
 from collections.abc import Sequence
 
 import numpy as np
@@ -173,12 +172,3 @@ def _agreeing(equal: npt.NDArray[np.bool_]) -> Keys:
     quarters *= np.uint64(0x0001000100010001)  # their sum, in the upper quarter
     quarters >>= np.uint64(48)
     return quarters
-
-
-def release(signatures: Signatures) -> None:
-    """Let go of the pages of a mapped file that were read; the file system keeps what it can."""
-    base: object = signatures
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from components.prompts.collected import Selection
 from components.prompts.config import PromptsConfig
+from components.prompts.dedup.corpus import Corpus
 from components.prompts.dedup.near import Clusters, near_duplicates
-from components.prompts.ledger import Mask
 from components.prompts.look import look
 from components.prompts.treat import Canary, Recipe, Treatment
+from components.prompts.working_rows import Marks
 
 
 class ProcessEngine:
@@ -31,20 +31,20 @@ class ProcessEngine:
             yield look(batch, first, self._recipe.config.max_characters)
             first += batch.num_rows
 
-    def treat(self, stays: Mask, canaries: tuple[Canary, ...]) -> Iterator[pa.RecordBatch]:
+    def treat(self, stays: Marks, canaries: tuple[Canary, ...]) -> Iterator[pa.RecordBatch]:
         """The rows that stay, treated, in their order, canaries among them."""
         yield from treated(self._raw(), 0, stays, canaries, Treatment(self._recipe))
 
-    def near_duplicates(self, rows: Selection) -> Clusters:
+    def near_duplicates(self, rows: Corpus) -> Clusters:
         """Clusters of near-duplicates."""
         config: PromptsConfig = self._recipe.config
-        return near_duplicates(rows, config.dedup, config.memory_mb)
+        return near_duplicates(rows, config.dedup, config.memory_mb // 2)
 
 
 def treated(
     batches: Iterator[pa.RecordBatch],
     first: int,
-    stays: Mask,
+    stays: Marks,
     canaries: tuple[Canary, ...],
     treatment: Treatment,
 ) -> Iterator[pa.RecordBatch]:
@@ -59,7 +59,7 @@ def treated(
     """
     for batch in batches:
         end = first + batch.num_rows
-        among = stays[first:end]
+        among = stays.between(first, end)
         planted = [canary for canary in canaries if first <= canary.behind < end]
         numbers = (first + np.flatnonzero(among)).tolist()
         if numbers or planted:

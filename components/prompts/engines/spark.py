@@ -19,19 +19,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from components.core.dataset import check, open_manifest
 from components.core.errors import BadInput, UserError
 from components.core.storage import Storage
-from components.prompts.collected import Selection
 from components.prompts.config import SparkConfig
 from components.prompts.dedup.components import Components
+from components.prompts.dedup.corpus import Corpus
 from components.prompts.dedup.near import Clusters, clusters, near_duplicates
 from components.prompts.engines import spark_maps as maps
 from components.prompts.engines.spark_maps import Batches, Map
-from components.prompts.ledger import Mask
 from components.prompts.treat import Canary, Recipe, Treatment
+from components.prompts.working_rows import Marks
 
 #: Where the packages lie, for the workers of a local master.
 _TOP = Path(__file__).parents[3]
@@ -76,23 +74,22 @@ class SparkEngine:
         yield from _in_order(table)
         table.unpersist()
 
-    def treat(self, stays: Mask, canaries: tuple[Canary, ...]) -> Batches:
+    def treat(self, stays: Marks, canaries: tuple[Canary, ...]) -> Batches:
         """The rows that stay, treated, in their order, canaries among them."""
-        run = maps.treating(self._stretches, np.packbits(stays), canaries, self._recipe)
+        run = maps.treating(self._stretches, stays, canaries, self._recipe)
         self._treated = self._over_pieces(run)
         yield from _in_order(self._treated)
 
-    def near_duplicates(self, rows: Selection) -> Clusters:
+    def near_duplicates(self, rows: Corpus) -> Clusters:
         """Clusters of near-duplicates. The paper's rule needs all texts in order: on the driver."""
-        config, memory_mb = self._recipe.config.dedup, self._recipe.config.memory_mb
+        config, memory_mb = self._recipe.config.dedup, self._recipe.config.memory_mb // 2
         if config.method == "prefix":
             return near_duplicates(rows, config, memory_mb)
-        chosen = np.zeros(self._stretches.rows, dtype=np.bool_)
-        chosen[rows.rows[rows.words >= config.min_words]] = True
-        mask = np.packbits(chosen)
+        tables = rows.tables
+        chosen = Marks.of(self._stretches.rows, tables.stream("select row from compared"))
         pairs = (
             self._treated.mapInArrow(
-                maps.banding(mask, config, self._stretches.pieces),
+                maps.banding(chosen, config, self._stretches.pieces),
                 "band int, slot int, key long, row long, length long",
             )
             .groupBy("band", "slot")
@@ -100,7 +97,7 @@ class SparkEngine:
             .distinct()
         )
         texts = self._treated.mapInArrow(
-            maps.texts(mask), "row long, text string, query string, signature binary"
+            maps.texts(chosen), "row long, text string, query string, signature binary"
         )
         sides = [
             texts.withColumnsRenamed(
@@ -110,13 +107,17 @@ class SparkEngine:
         ]
         joined = pairs.join(sides[0], "left").join(sides[1], "right")
         verified = joined.mapInArrow(maps.verifying(config), "data binary").persist()
-        components = Components(len(rows))
+        tables.create("pairs", "one bigint, two bigint")
         for batch in _in_order(verified):
-            left, right = (np.asarray(batch.column(side)) for side in ("left", "right"))
-            # From numbers of raw rows to numbers of selected ones.
-            components.join(np.searchsorted(rows.rows, left), np.searchsorted(rows.rows, right))
+            tables.append("pairs", {"one": batch.column("left"), "two": batch.column("right")})
         verified.unpersist()
-        return clusters(rows, components.roots(), config, memory_mb)
+        components = Components(len(rows), rows.folder)
+        # From numbers of raw rows to those by which rows are compared.
+        numbers = """select a.number as one, b.number as two from pairs
+            join compared as a on a.row = pairs.one join compared as b on b.row = pairs.two"""
+        for batch in tables.stream(numbers):
+            components.join(batch.column("one").to_numpy(), batch.column("two").to_numpy())
+        return clusters(rows, components, config, memory_mb)
 
     def release(self) -> None:
         """Let go of what Spark holds for this run."""

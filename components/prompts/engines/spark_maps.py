@@ -18,9 +18,9 @@ from components.prompts.dedup.candidates import bucket_pairs
 from components.prompts.dedup.signatures import band_keys
 from components.prompts.dedup.verify import NO, verify
 from components.prompts.engines.process import treated
-from components.prompts.ledger import Mask
 from components.prompts.look import look
 from components.prompts.treat import Canary, Recipe, Treatment
+from components.prompts.working_rows import Marks, Mask
 
 Batches = Iterator[pa.RecordBatch]
 Map = Callable[[Batches], Batches]
@@ -58,11 +58,10 @@ def looking(stretches: Stretches, max_characters: int) -> Map:
 
 
 def treating(
-    stretches: Stretches, packed_stays: Any, canaries: tuple[Canary, ...], recipe: Recipe
+    stretches: Stretches, stays: Marks, canaries: tuple[Canary, ...], recipe: Recipe
 ) -> Map:
     def run(pieces: Batches) -> Batches:
         treatment = Treatment(recipe)
-        stays = _unpacked_mask(packed_stays, stretches.rows)
         for piece in _numbers(pieces):
             first = stretches.bounds(piece)[0]
             for batch in treated(stretches.read(piece), first, stays, canaries, treatment):
@@ -71,12 +70,12 @@ def treating(
     return run
 
 
-def banding(packed_mask: Any, config: DedupConfig, slots: int) -> Map:
+def banding(chosen: Marks, config: DedupConfig, slots: int) -> Map:
     """From treated rows to one row a band: its key, and the slot whose keys are compared in one
     place."""
 
     def run(tables: Batches) -> Batches:
-        for batch in _chosen(tables, packed_mask):
+        for batch in _chosen(tables, chosen):
             rows = np.asarray(batch.column("row"))
             lengths = np.asarray(batch.column("length"))
             signatures = _signatures(batch.column("signature"))
@@ -104,9 +103,9 @@ def pairing(neighbours: int) -> Callable[[pa.Table], pa.Table]:
     return run
 
 
-def texts(packed_mask: Any) -> Map:
+def texts(chosen: Marks) -> Map:
     def run(tables: Batches) -> Batches:
-        for batch in _chosen(tables, packed_mask):
+        for batch in _chosen(tables, chosen):
             signatures = batch.column("signature").cast(pa.binary())
             columns = [batch.column(name) for name in ("row", "text", "query")]
             names = ["row", "text", "query", "signature"]
@@ -151,12 +150,11 @@ def verify_joined(pairs: pa.RecordBatch, config: DedupConfig) -> Mask:
     return np.not_equal(similarity, NO)
 
 
-def _chosen(tables: Batches, packed_mask: Any) -> Batches:
-    """Treated rows of a mask; canaries have negative numbers and are in none."""
-    mask = np.unpackbits(packed_mask).astype(np.bool_)
+def _chosen(tables: Batches, chosen: Marks) -> Batches:
+    """Treated rows that were chosen; canaries have negative numbers and are not among them."""
     for batch in _unpacked(tables):
         rows = np.asarray(batch.column("row"))
-        inside = (rows >= 0) & mask[np.maximum(rows, 0)]
+        inside = (rows >= 0) & chosen.holds(np.maximum(rows, 0))
         if inside.any():
             yield batch.filter(pa.array(inside))
 
@@ -169,10 +167,6 @@ def _numbers(pieces: Batches) -> Iterator[int]:
 def _signatures(column: pa.Array) -> Any:
     joined = b"".join(column.to_pylist())
     return np.frombuffer(joined, np.uint8).reshape(len(column), -1)
-
-
-def _unpacked_mask(packed: Any, rows: int) -> Mask:
-    return np.unpackbits(packed)[:rows].astype(np.bool_)
 
 
 def _packed(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,15 +1,13 @@
 """What the audit says: counts and row ids, never a value or the words around one."""
 
+import dataclasses
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from components.core.records import Prompt, Reject, Source, Split
+from components.core.records import Source, Split
 from components.prompts.pii.canaries import Recall
 from components.prompts.pii.redact import Finding
 from components.prompts.report.profile import LENGTH_EDGES, binned
@@ -35,34 +33,24 @@ class Located:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What the n kept prompts are like."""
+class Count:
+    """How many prompts, of how many users."""
 
-    #: (n,) in tokens.
-    tokens: NDArray[np.int64]
-    #: (n,) positions in ``SPLITS`` and in ``SOURCES``.
-    splits: NDArray[np.int8]
-    sources: NDArray[np.int8]
-    #: (n,) a number for each user.
-    users: NDArray[np.int64]
-    #: How many of them.
+    prompts: int = 0
+    users: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the kept prompts are like."""
+
+    #: How many have so many tokens.
+    tokens: Mapping[int, int]
+    #: By split and source; of a split under ``(split, "")``, of all under ``("", "")``.
+    people: Mapping[tuple[str, str], Count]
+    #: How many there are of each.
     languages: Mapping[str, int]
     use_cases: Mapping[str, int]
-
-    @classmethod
-    def of(cls, prompts: Sequence[Prompt]) -> Self:
-        """Of prompts at hand."""
-        users: dict[str, int] = {}
-        return cls(
-            tokens=np.array([p.tokens for p in prompts], dtype=np.int64),
-            splits=np.array([SPLITS.index(p.split) for p in prompts], dtype=np.int8),
-            sources=np.array([SOURCES.index(p.source) for p in prompts], dtype=np.int8),
-            users=np.array(
-                [users.setdefault(p.user_id, len(users)) for p in prompts], dtype=np.int64
-            ),
-            languages=Counter(p.language for p in prompts),
-            use_cases=Counter(p.use_case for p in prompts),
-        )
 
 
 @dataclass(frozen=True)
@@ -71,20 +59,8 @@ class Rejected:
 
     #: Rows by reason and rule.
     rules: Mapping[tuple[str, str], int]
-    #: (c,) for each kept prompt that stands for other rows: for how many, itself included.
-    cluster_sizes: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, rejects: Iterable[Reject], kept: Iterable[Prompt]) -> Self:
-        """Of rejects at hand."""
-        rules: Counter[tuple[str, str]] = Counter()
-        stood_for: Counter[str] = Counter()
-        for reject in rejects:
-            rules[reject.reason, reject.rule] += 1
-            if reject.reason == "duplicate":
-                stood_for[reject.survivor] += 1
-        sizes = [1 + stood_for[prompt.id] for prompt in kept if prompt.id in stood_for]
-        return cls(rules, np.array(sizes, dtype=np.int64))
+    #: How many kept prompts stand for so many rows, themselves included (two or more).
+    cluster_sizes: Mapping[int, int]
 
 
 def audit(
@@ -103,20 +79,24 @@ def audit(
         # Some rules begin with their reason: "pii: holds CARD".
         named = _ESTIMATE.sub("", rule).removeprefix(f"{reason}: ")
         rules[f"{reason}: {named}"] += count
-    number = len(kept.tokens)
+    everybody = kept.people.get(("", ""), Count())
+    number = everybody.prompts
     return {
         "format": FORMAT,
         "raw": raw,
         "kept": number,
         "rejected": _by_count(reasons),
         "rules": _by_count(rules),
-        "clusters": len(rejected.cluster_sizes),
-        "cluster_sizes": binned(_counted(rejected.cluster_sizes), _SIZE_EDGES),
+        "clusters": sum(rejected.cluster_sizes.values()),
+        "cluster_sizes": binned(rejected.cluster_sizes, _SIZE_EDGES),
         "splits": _splits(kept),
         "sources": _by_count(
-            {name: int((kept.sources == at).sum()) for at, name in enumerate(SOURCES)}
+            {
+                name: sum(_count(kept, split, name)["prompts"] for split in SPLITS)
+                for name in SOURCES
+            }
         ),
-        "users": len(np.unique(kept.users)),
+        "users": everybody.users,
         "pii": _pii(located),
         "canaries": {
             name: {"planted": recall.planted[name], "found": recall.found[name]}
@@ -126,7 +106,7 @@ def audit(
             "median": _quantile(kept.tokens, 0.5),
             "p95": _quantile(kept.tokens, 0.95),
             "max": _quantile(kept.tokens, 1.0),
-            "bins": binned(_counted(kept.tokens), LENGTH_EDGES),
+            "bins": binned(kept.tokens, LENGTH_EDGES),
         },
         "languages": _by_count(kept.languages),
         "use_cases": {
@@ -141,11 +121,6 @@ def audit(
     }
 
 
-def _counted(values: NDArray[np.int64]) -> dict[int, int]:
-    found, counts = np.unique(values, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
-
-
 def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
     """Most frequent first, names in order where equal; without zeros."""
     found = {name: count for name, count in counts.items() if count}
@@ -155,19 +130,14 @@ def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
 def _splits(kept: Kept) -> dict[str, Any]:
     """Prompts and users by split, and by source within it."""
     return {
-        split: _people(kept, kept.splits == at)
-        | {
-            "sources": {
-                source: _people(kept, (kept.splits == at) & (kept.sources == of))
-                for of, source in enumerate(SOURCES)
-            }
-        }
-        for at, split in enumerate(SPLITS)
+        split: _count(kept, split)
+        | {"sources": {source: _count(kept, split, source) for source in SOURCES}}
+        for split in SPLITS
     }
 
 
-def _people(kept: Kept, where: NDArray[np.bool_]) -> dict[str, int]:
-    return {"prompts": int(where.sum()), "users": len(np.unique(kept.users[where]))}
+def _count(kept: Kept, split: str, source: str = "") -> dict[str, int]:
+    return dataclasses.asdict(kept.people.get((split, source), Count()))
 
 
 def _pii(located: Iterable[Located]) -> list[dict[str, Any]]:
@@ -188,5 +158,11 @@ def _pii(located: Iterable[Located]) -> list[dict[str, Any]]:
     ]
 
 
-def _quantile(values: NDArray[np.int64], share: float) -> int:
-    return int(np.quantile(values, share, method="nearest")) if len(values) else 0
+def _quantile(counts: Mapping[int, int], share: float) -> int:
+    """The value that this share of all lies below, the nearest one; 0 where there are none."""
+    place, seen = round(share * (sum(counts.values()) - 1)), 0
+    for value, count in sorted(counts.items()):
+        seen += count
+        if place < seen:
+            return value
+    return 0

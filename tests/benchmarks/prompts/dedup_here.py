@@ -1,13 +1,10 @@
 """Deduplicates an Arrow stream of texts with ``components.prompts.dedup``; a process by itself.
 
 ``dedup_here.py TEXTS STANDS_FOR MEMORY_MB [METHOD]``: writes the row that stands for each row
-(.npy) and prints CPU seconds, peak memory (of all and by step) and counts as JSON. Normal forms and
-signatures
-lie in files; only numbers are in memory.
+(.npy) and prints CPU seconds, peak memory (of all and by step) and counts as JSON.
 """
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -18,48 +15,16 @@ import pyarrow as pa
 from process_memory import peak_mb
 
 from components.prompts.config import DedupConfig
+from components.prompts.dedup.corpus import Corpus
 from components.prompts.dedup.exact import equal
 from components.prompts.dedup.near import near_duplicates
 from components.prompts.dedup.signatures import digests, signatures
+from components.prompts.tables import Tables
 from components.prompts.text.normal_forms import normal_forms, word_counts
+from components.prompts.working_rows import Strings, Vectors
 
 BINS = 256
-_BATCH = 5000
-
-
-class Rows:
-    """Texts in a file, one behind the other; read by number."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = os.open(path, os.O_RDONLY)
-
-    def read(self, starts: np.ndarray, sizes: np.ndarray) -> list[str]:
-        return [
-            os.pread(self._file, size, start).decode("utf-8", "surrogatepass")
-            for start, size in zip(starts.tolist(), sizes.tolist(), strict=True)
-        ]
-
-
-class Corpus:
-    """Some rows of the file."""
-
-    def __init__(self, rows: Rows, columns: dict[str, np.ndarray], chosen: np.ndarray) -> None:
-        self._rows = rows
-        self._columns = {name: column[chosen] for name, column in columns.items()}
-        self.signatures: np.ndarray = np.empty((0, BINS), dtype=np.uint8)
-
-    def __getattr__(self, name: str) -> np.ndarray:
-        return self._columns[name]
-
-    def __len__(self) -> int:
-        return len(self._columns["starts"])
-
-    def texts(self, rows: np.ndarray) -> list[str]:
-        return self._rows.read(self.starts[rows], self.sizes[rows])
-
-    def queries(self, rows: np.ndarray) -> list[str]:
-        return [""] * len(rows)
+_BATCH = 4096
 
 
 def main(source: str, result: str, memory_mb: int, method: str, folder: Path) -> None:
@@ -73,49 +38,61 @@ def main(source: str, result: str, memory_mb: int, method: str, folder: Path) ->
         last = now
 
     begun = last
-    parts: dict[str, list[np.ndarray]] = {"digests": [], "lengths": [], "words": [], "sizes": []}
-    with pa.OSFile(source) as stream, (folder / "normal").open("wb") as out:
+    tables = Tables(folder, memory_mb // 2)
+    # All rows; those of them that stay after exact duplicates get a position.
+    tables.create("rows", "row bigint, digest blob, length bigint, words bigint, time bigint")
+    every = Strings(folder / "every")
+    with pa.OSFile(source) as stream:
         for batch in pa.ipc.open_stream(stream):
             normal = normal_forms(batch["text"].to_pylist())
-            coded = [text.encode("utf-8", "surrogatepass") for text in normal]
-            out.writelines(coded)
-            parts["digests"].append(digests(normal))
-            parts["lengths"].append(np.array([len(text) for text in normal]))
-            parts["words"].append(word_counts(normal))
-            parts["sizes"].append(np.array([len(text) for text in coded]))
-    columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
-    columns["starts"] = np.cumsum(columns["sizes"]) - columns["sizes"]
-    columns["times"] = np.arange(len(columns["sizes"]))
+            rows = np.arange(len(every), len(every) + len(normal))
+            every.extend(pa.array(normal, pa.string()))
+            tables.append("rows", {
+                "row": rows, "digest": [key.tobytes() for key in digests(normal)],
+                "length": [len(text) for text in normal], "words": word_counts(normal),
+                "time": rows,
+            })  # fmt: skip
+    count = len(every)
     step("normal form and digest")
 
-    stands_for = equal(columns["digests"], columns["lengths"], columns["times"])
-    stays = np.flatnonzero(stands_for == np.arange(len(stands_for)))
-    del columns["digests"]
-    corpus = Corpus(Rows(folder / "normal"), columns, stays)
-    del columns
+    tables.run(f"create table copies as {equal('select * from rows')}")
     step("exact")
 
-    with (folder / "signatures").open("wb") as out:
-        for start in range(0, len(stays), _BATCH):
-            rows = np.arange(start, min(start + _BATCH, len(stays)))
-            out.write(signatures(corpus.texts(rows), BINS).data)
-    corpus.signatures = np.memmap(folder / "signatures", np.uint8, "r", shape=(len(stays), BINS))
+    texts, queries = Strings(folder / "texts"), Strings(folder / "queries")
+    vectors = Vectors(folder / "signatures", BINS)
+    tables.create("stays", "position bigint, row bigint")
+    left = "select row from rows anti join copies using (row) order by row"
+    for batch in tables.stream(left, rows=_BATCH):
+        rows = batch.column("row").to_numpy()
+        taken = every.take(rows)
+        positions = np.arange(len(texts), len(texts) + len(rows))
+        tables.append("stays", {"position": positions, "row": rows})
+        texts.extend(pa.array(taken, pa.string()))
+        queries.extend(pa.array([""] * len(rows), pa.string()))
+        vectors.extend(signatures(taken, BINS))
     step("signatures")
 
     config = DedupConfig.from_mapping({"method": method})
-    clusters = near_duplicates(corpus, config, memory_mb)
+    query = f"from rows join stays using (row) where words >= {config.min_words}"
+    corpus = Corpus(tables, query, texts, queries, vectors, folder)
+    near = near_duplicates(corpus, config, memory_mb // 2).table
     step("near")
 
-    stands_for = stays[clusters.stands_for[np.searchsorted(stays, stands_for)]]
-    np.save(result, stands_for)
+    stands_for = np.arange(count)
     report = {
         "cpu": round(time.process_time() - begun, 2),
         "peak_mb": peak_mb(),
-        "rows": len(stands_for),
-        "exact": len(stays),
-        "kept": int((stands_for == np.arange(len(stands_for))).sum()),
+        "rows": count,
+        "exact": len(texts),
         "steps": spent,
     }
+    # Copies last: what stands for them may itself be a near-duplicate.
+    for name in (near, "copies"):
+        for batch in tables.stream(f"select row, survivor from {name}"):
+            stands_for[batch.column("row").to_numpy()] = batch.column("survivor").to_numpy()
+    stands_for = stands_for[stands_for]
+    np.save(result, stands_for)
+    report["kept"] = int((stands_for == np.arange(count)).sum())
     print(json.dumps(report))
 
 

@@ -16,6 +16,7 @@ from components.prompts.engines.process import ProcessEngine
 from components.prompts.preparation import STEPS, prepare
 from components.prompts.publication import Publication
 from components.prompts.report.audit import audit
+from components.prompts.tables import Tables
 from components.prompts.treat import Recipe, planted
 from data_contracts.contract import load
 from data_contracts.schema import arrow_schema
@@ -84,9 +85,17 @@ def prepared(
     config = PromptsConfig.from_mapping({"pii": {"canaries_per_entity": 1}} | overrides)
     engine = ProcessEngine(lambda: batches(rows, size), Recipe(config, b"key", {}))
     steps: list[int] = []
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        tables = Tables(folder, 128)
         done = prepare(
-            engine, config, lambda n: planted(config, "seed", n), None, Path(folder), steps.append
+            engine,
+            config,
+            lambda count: planted(config, "seed", count),
+            None,
+            tables,
+            folder,
+            steps.append,
         )
         publication = Publication(done, "s3://bucket/raw", secret)
         prompts, rejects = list(publication.prompts()), list(publication.rejects())
@@ -98,6 +107,7 @@ def prepared(
             done.recall,
             {"tokens": "an estimate", "language": "by a model", "dedup": "minhash"},
         )
+        tables.close()
     assert steps == list(range(1, STEPS + 1))
     assert sorted([*(r.row for r in rejects), *_numbers(rows, prompts)]) == list(range(len(rows)))
     return Outcome(prompts, rejects, report)

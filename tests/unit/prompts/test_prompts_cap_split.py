@@ -1,49 +1,68 @@
 """The cap's draw and the splits: deterministic, order-free, by source, by group, stable."""
 
+import random
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components.core.config import ConfigError
-from components.prompts.cap import NO_CAP, draw, over_cap
+from components.prompts.cap import draw, over_cap
 from components.prompts.config import PromptsConfig
 from components.prompts.split import split_of, split_unit
+from components.prompts.tables import Tables
 
 
-def mask(users: list[int], draws: list[int], caps: list[int]) -> list[bool]:
-    return [
-        bool(over)
-        for over in over_cap(
-            np.array(users, dtype=np.int64),
-            np.array(draws, dtype=np.uint64),
-            np.array(caps, dtype=np.int64),
-        )
-    ]
+def over(
+    tables: Tables, rows: list[tuple[int, str, int]], cap: int, source: str = "api"
+) -> list[bool]:
+    """Which rows of (user, source, draw) are over the cap of a source."""
+    columns = "row bigint, user_key bigint, source varchar, draw ubigint"
+    tables.create("rows", columns)
+    for row, (user, of, drawn) in enumerate(rows):
+        one = {"user_key": [user], "source": [of], "draw": pa.array([drawn], pa.uint64())}
+        tables.append("rows", one | {"row": [row]})
+    found = tables.rows(over_cap("select * from rows"), source=source, cap=cap)
+    assert {(reason, rule) for _, reason, rule in found} <= {
+        ("user_cap", f"user_cap: at most {cap} prompts a user")
+    }
+    gone = {row for row, _, _ in found}
+    return [row in gone for row in range(len(rows))]
 
 
-def test_those_that_come_later_in_the_draw_are_over_the_cap() -> None:
-    users = [7, 3, 7, 7, 3, 9]
-    draws = [50, 1, 2**64 - 1, 10, 0, 5]
-    assert mask(users, draws, [2] * 6) == [False, False, True, False, False, False]
-    assert mask(users, draws, [1] * 6) == [True, True, True, False, False, False]
-    assert mask(users, draws, [NO_CAP] * 6) == [False] * 6
-    assert mask(users, draws, [1, NO_CAP, 1, 1, NO_CAP, 1]) == [True, False, True, *[False] * 3]
-    assert mask([], [], []) == []
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[Tables]:
+    made = Tables(tmp_path, 128)
+    yield made
+    made.close()
 
 
-@given(st.lists(st.integers(0, 4), max_size=60), st.integers(1, 5), st.randoms())
-def test_every_user_keeps_as_many_as_the_cap_whatever_the_order(users, cap, random) -> None:  # type: ignore[no-untyped-def]
-    draws = [draw("key", f"p{number}") for number in range(len(users))]
-    over = mask(users, draws, [cap] * len(users))
-    left = Counter(user for user, gone in zip(users, over, strict=True) if not gone)
-    assert left == {user: min(cap, count) for user, count in Counter(users).items()}
-    order = list(range(len(users)))
-    random.shuffle(order)
-    again = mask([users[i] for i in order], [draws[i] for i in order], [cap] * len(users))
-    assert [over[i] for i in order] == again
+def test_those_that_come_later_in_the_draw_are_over_the_cap(tables: Tables) -> None:
+    users, draws = [7, 3, 7, 7, 3, 9], [50, 1, 2**64 - 1, 10, 0, 5]
+    rows = [(user, "api", drawn) for user, drawn in zip(users, draws, strict=True)]
+    assert over(tables, rows, 2) == [False, False, True, False, False, False]
+    assert over(tables, rows, 1) == [True, True, True, False, False, False]
+    assert over(tables, rows, 1, "labeler") == [False] * 6
+    # A user who is a labeler, too, has a cap for each.
+    both = [(7, "api", 1), (7, "labeler", 0), (7, "api", 0)]
+    assert over(tables, both, 1) == [True, False, False]
+    assert over(tables, both, 1, "labeler") == [False] * 3
+    assert over(tables, [], 1) == []
+
+
+def test_every_user_keeps_as_many_as_the_cap_whatever_the_order(tables: Tables) -> None:
+    rng = random.Random(1)
+    for cap in (1, 2, 5):
+        rows = [(rng.randrange(5), "api", draw("key", f"p{number}")) for number in range(60)]
+        gone = over(tables, rows, cap)
+        left = Counter(user for (user, _, _), lost in zip(rows, gone, strict=True) if not lost)
+        every = Counter(user for user, _, _ in rows)
+        assert left == {user: min(cap, count) for user, count in every.items()}
+        order = rng.sample(range(60), 60)
+        again = over(tables, [rows[at] for at in order], cap)
+        assert [gone[at] for at in order] == again
 
 
 def test_the_draw_is_spread_and_depends_on_the_key() -> None:

@@ -239,5 +239,5 @@ def test_settings_that_hold_a_secret_are_refused(name: str) -> None:
 
 
 def test_where_rows_are_worked_on_is_no_part_of_the_rules() -> None:
-    assert config().rules() == on_spark(5, memory_mb=64).rules()
+    assert config().rules() == on_spark(5, memory_mb=256).rules()
     assert config().rules() != config(max_tokens=5).rules()

@@ -2,13 +2,21 @@
 
 import itertools
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from components.prompts.dedup.signatures import Signatures, signatures
+from components.prompts.config import DedupConfig
+from components.prompts.dedup.corpus import Corpus
+from components.prompts.dedup.near import Clusters
+from components.prompts.dedup.signatures import Signatures, digests, signatures
+from components.prompts.tables import Tables
 from components.prompts.text.normalise import normalise, words
+from components.prompts.working_rows import Strings, Vectors
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in ("n", "rt", "lm", "st")]
 BINS = 256
@@ -16,7 +24,7 @@ BINS = 256
 
 @dataclass
 class MadeCorpus:
-    """A ``Corpus`` over a list of texts."""
+    """Texts with all that is known of them, and the same as tables and files."""
 
     normal: list[str]
     times: np.ndarray
@@ -24,20 +32,65 @@ class MadeCorpus:
     lengths: np.ndarray
     words: np.ndarray
     signatures: Signatures
-    #: How many texts were asked for.
-    read: int = 0
+
+    def __post_init__(self) -> None:
+        self._scratch = tempfile.TemporaryDirectory()  # gone with this object
+        self.folder = Path(self._scratch.name)
+        self.tables = Tables(self.folder, 128)
+        self.files = self.stored()
 
     def __len__(self) -> int:
         return len(self.normal)
 
-    def texts(self, rows: np.ndarray) -> list[str]:
-        assert (np.diff(rows) > 0).all()
-        self.read += len(rows)
-        return [self.normal[row] for row in rows.tolist()]
+    def stored(self) -> Vectors:
+        """Fill the table ``treated``; returns the signatures."""
+        columns = "position bigint, row bigint, digest blob, query_digest blob, length bigint"
+        self.tables.create("treated", f"{columns}, words bigint, time bigint")
+        numbers = np.arange(len(self))
+        asked = [
+            bytes(key) if query else bytes(16)
+            for key, query in zip(_blobs(self.asked), self.asked, strict=True)
+        ]
+        if len(self):
+            self.tables.append("treated", {
+                "position": numbers, "row": numbers, "digest": _blobs(self.normal),
+                "query_digest": asked, "length": self.lengths, "words": self.words,
+                "time": self.times,
+            })  # fmt: skip
+        vectors = Vectors(self.folder / "signatures", BINS)
+        vectors.extend(self.signatures)
+        return vectors
 
-    def queries(self, rows: np.ndarray) -> list[str]:
-        assert (np.diff(rows) > 0).all()
-        return [self.asked[row] for row in rows.tolist()]
+    def compared(self, config: DedupConfig) -> Corpus:
+        """The corpus of the rows that can have near-duplicates."""
+        texts, queries = Strings(self.folder / "texts"), Strings(self.folder / "queries")
+        texts.extend(pa.array(self.normal, pa.string()))
+        queries.extend(pa.array(self.asked, pa.string()))
+        query = f"select * from treated where words >= {config.min_words}"
+        return Corpus(self.tables, query, texts, queries, self.files, self.folder)
+
+    def outcome(self, clusters: Clusters) -> "Outcome":
+        """What was found, by row."""
+        stands_for, similarity = np.arange(len(self)), np.ones(len(self))
+        for row, survivor, value in self.tables.rows(f"from {clusters.table}"):
+            stands_for[row], similarity[row] = survivor, value
+        return Outcome(stands_for, similarity, clusters.rule)
+
+
+@dataclass
+class Outcome:
+    """The row that stands for each row, and how similar the two are."""
+
+    stands_for: np.ndarray
+    similarity: np.ndarray
+    rule: str
+
+    def dropped(self) -> np.ndarray:
+        return np.flatnonzero(self.stands_for != np.arange(len(self.stands_for)))
+
+
+def _blobs(texts: Sequence[str]) -> list[bytes]:
+    return [key.tobytes() for key in digests(texts)]
 
 
 def corpus(

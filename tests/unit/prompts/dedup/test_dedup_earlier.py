@@ -2,7 +2,8 @@
 
 import dataclasses
 import random
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from components.core.errors import BadInput
 from components.core.records import Signature, Split
 from components.prompts.config import DedupConfig
 from components.prompts.dedup import earlier as earlier_module
-from components.prompts.dedup.earlier import Earlier, Matches
+from components.prompts.dedup.earlier import Earlier
 from components.prompts.dedup.published import encoded
-from components.prompts.dedup.signatures import SCHEME, digest, digests, estimate, signatures
+from components.prompts.dedup.signatures import SCHEME, digest, estimate, signatures
 from components.prompts.text.normalise import normalise
 
 
@@ -37,24 +38,40 @@ def published(prompts: MadeCorpus, splits: list[Split] | None = None) -> list[Si
     ]
 
 
-def match(earlier: Earlier, prompts: MadeCorpus, rows: slice = slice(None)) -> Matches:
-    queries = digests(prompts.asked)
-    queries[[not asked for asked in prompts.asked]] = 0
-    return earlier.match(
-        digests(prompts.normal)[rows],
-        prompts.signatures[rows],
-        prompts.lengths[rows],
-        prompts.words[rows],
-        queries[rows],
-    )
+@dataclass
+class Matches:
+    """The rows that are known, ascending, and what is said of them."""
+
+    rows: list[int]
+    ids: list[str]
+    similarity: list[float]
+    rules: list[str]
 
 
-def test_the_same_and_the_similar_are_recognised_and_nothing_else(tmp_path: Path) -> None:
+def match(
+    earlier: Iterable[Signature],
+    prompts: MadeCorpus,
+    config: DedupConfig | None = None,
+    rows: slice = slice(None),
+) -> Matches:
+    """Some of the prompts beside what was published."""
+    known = Earlier.from_rows(earlier, config or DedupConfig(), prompts.tables, prompts.folder)
+    start, stop, _ = rows.indices(len(prompts))
+    query = f"select * from treated where position >= {start} and position < {stop}"
+    table = known.match(query, prompts.files, 64)
+    found = prompts.tables.rows(f"select row, earlier, similarity, rule from {table} order by row")
+    return Matches(*(list(part) for part in zip(*found, strict=True))) if found else NOTHING
+
+
+NOTHING = Matches([], [], [], [])
+
+
+def test_the_same_and_the_similar_are_recognised_and_nothing_else() -> None:
     rng = random.Random(1)
     words = [sentence(rng, 60) for _ in range(4)]
     old = corpus([" ".join(one) for one in words[:3]])
     splits: list[Split] = ["train", "validation", "test"]
-    earlier = Earlier.from_rows(published(old, splits), DedupConfig(), tmp_path)
+    earlier = published(old, splits)
     new = corpus([
         " ".join(words[3]),  # new
         "  ".join(words[2]).upper(),  # the same as row 2
@@ -62,53 +79,49 @@ def test_the_same_and_the_similar_are_recognised_and_nothing_else(tmp_path: Path
         edited(rng, words[0], 0.4),  # not similar enough
     ])  # fmt: skip
     found = match(earlier, new)
-    assert found.rows.tolist() == [1, 2]
+    assert found.rows == [1, 2]
     assert found.ids == ["old-2", "old-1"]
-    assert found.splits == ["test", "validation"]
     assert found.similarity[0] == 1
     exact = brute(new.normal[2], old.normal[1])
     assert found.similarity[1] == pytest.approx(exact, abs=0.1)
     assert found.rules[0] == "digest: same normal form"
     assert found.rules[1] == f"signature: estimated Jaccard {found.similarity[1]:.2f} >= 0.8"
-    assert len(earlier) == 3
 
 
-def test_few_words_are_recognised_by_their_digest_only(tmp_path: Path) -> None:
+def test_few_words_are_recognised_by_their_digest_only() -> None:
     old = corpus(["write a short poem today", "write a short poem today about the sea please"])
-    earlier = Earlier.from_rows(published(old), DedupConfig(), tmp_path)
+    earlier = published(old)
     new = corpus(["Write a short poem today", "write a short poem todays", old.normal[1] + "s"])
     found = match(earlier, new)
-    assert found.rows.tolist() == [0, 2]
+    assert found.rows == [0, 2]
     assert [rule.split(":")[0] for rule in found.rules] == ["digest", "signature"]
 
 
-def test_few_shot_prompts_with_another_query_are_new(tmp_path: Path) -> None:
+def test_few_shot_prompts_with_another_query_are_new() -> None:
     template = " ".join(sentence(random.Random(2), 80))
     old = corpus([f"{template} dog", f"{template} cat"], queries=["dog", "cat"])
-    earlier = Earlier.from_rows(published(old), DedupConfig(), tmp_path)
+    earlier = published(old)
     new = corpus(
         [f"{template} rose", f"{template} so dog", f"{template} oak"], queries=["rose", "dog", ""]
     )
     found = match(earlier, new)
     # The query of row 1 was asked; row 2 has none of its own, so its text alone counts.
-    assert found.rows.tolist() == [1, 2]
+    assert found.rows == [1, 2]
     assert found.ids[0] == "old-0"
 
 
-def test_the_most_similar_counts_and_then_the_first(tmp_path: Path) -> None:
+def test_the_most_similar_counts_and_then_the_first() -> None:
     rng = random.Random(3)
     words = sentence(rng, 100)
     far, near = edited(rng, words, 0.05), edited(rng, words, 0.01)
     old = corpus([far, near, near])
-    earlier = Earlier.from_rows(published(old), DedupConfig(), tmp_path)
+    earlier = published(old)
     assert match(earlier, corpus([" ".join(words)])).ids == ["old-1"]
     assert match(earlier, corpus([near])).ids == ["old-1"]
 
 
-def test_what_is_found_is_what_all_pairs_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And it does not depend on the blocks in which rows are asked for or read."""
+def test_what_is_found_is_what_all_pairs_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it does not depend on the rows beside one, nor on how many are looked at together."""
     rng = random.Random(4)
     words = [sentence(rng, rng.randrange(8, 80)) for _ in range(150)]
     old = corpus([" ".join(one) for one in words])
@@ -116,55 +129,39 @@ def test_what_is_found_is_what_all_pairs_give(
         [edited(rng, rng.choice(words), rng.choice([0.02, 0.04, 0.1])) for _ in range(300)]
     )
     rows = published(old)
-    whole = match(Earlier.from_rows(rows, DedupConfig(), tmp_path), new)
+    whole = match(rows, new)
     assert 100 < len(whole.rows) < 300
 
     every = np.stack([estimate(np.tile(one, (150, 1)), old.signatures) for one in new.signatures])
     similar = np.flatnonzero(every.max(axis=1) >= 0.8)
-    assert set(whole.rows.tolist()) <= set(similar.tolist())
+    assert set(whole.rows) <= set(similar.tolist())
     assert len(similar) - len(whole.rows) <= 1  # bands find 99.7% at 0.8
     assert np.allclose(whole.similarity, every[whole.rows].max(axis=1))
 
-    monkeypatch.setattr(earlier_module, "_ROWS", 50)
-    again = Earlier.from_rows(iter(rows), DedupConfig(), tmp_path)
-    parts = [match(again, new, slice(start, start + 7)) for start in range(0, 300, 7)]
+    monkeypatch.setattr(earlier_module, "_BLOCK", 7)
+    monkeypatch.setattr(earlier_module, "_PAIRS", 65)
+    monkeypatch.setattr(earlier_module, "_MEGABYTE", 50)  # a piece holds 10 rows
+    parts = [match(iter(rows), new, rows=slice(at, at + 100)) for at in range(0, 300, 100)]
+    assert [one for part in parts for one in part.rows] == whole.rows
     assert [one for part in parts for one in part.ids] == whole.ids
-    got = np.concatenate([part.similarity for part in parts])
-    assert np.array_equal(got, whole.similarity)
+    assert [one for part in parts for one in part.similarity] == whole.similarity
 
 
-def test_of_a_large_bucket_the_nearest_in_length_are_compared(tmp_path: Path) -> None:
+def test_of_a_large_bucket_the_nearest_in_length_are_compared() -> None:
     words = sentence(random.Random(5), 100)
     texts = [" ".join([*words, "x" * at]) for at in range(2, 60, 2)]
     config = DedupConfig(neighbours=2)
-    earlier = Earlier.from_rows(published(corpus(texts)), config, tmp_path)
+    earlier = published(corpus(texts))
     for at in (0, 14, 27):
-        found = match(earlier, corpus([texts[at] + " y"]))
+        found = match(earlier, corpus([texts[at] + " y"]), config)
         assert found.ids[0] in {f"old-{row}" for row in range(at - 2, at + 3)}
 
 
-def test_a_first_round_has_nothing_to_look_for(tmp_path: Path) -> None:
-    earlier = Earlier.from_rows([], DedupConfig(), tmp_path)
-    assert len(match(earlier, corpus([" ".join(sentence(random.Random(6), 20))])).rows) == 0
-    short = Earlier.from_rows(published(corpus(["hi"])), DedupConfig(), tmp_path)
+def test_a_first_round_has_nothing_to_look_for() -> None:
+    assert match([], corpus([" ".join(sentence(random.Random(6), 20))])) == NOTHING
+    short = published(corpus(["hi"]))
     assert match(short, corpus(["hi", " ".join(sentence(random.Random(6), 20))])).ids == ["old-0"]
-    assert len(match(short, corpus([])).rows) == 0
-
-
-def test_digests_that_share_a_half_are_told_apart(tmp_path: Path) -> None:
-    rows = published(corpus(["one", "two", "three"]))
-    same = rows[0].digest[:16]
-    rows = [
-        dataclasses.replace(row, digest=same + f"{number:016x}") for number, row in enumerate(rows)
-    ]
-    earlier = Earlier.from_rows(rows, DedupConfig(), tmp_path)
-    asked = np.frombuffer(
-        bytes.fromhex(rows[2].digest + rows[0].digest + same + "f" * 16), dtype="<u8"
-    ).reshape(-1, 2)
-    none = np.zeros(3, dtype=np.int64)
-    blank = np.zeros((3, BINS), dtype=np.uint8)
-    found = earlier.match(asked, blank, none, none, np.zeros((3, 2), dtype=np.uint64))
-    assert (found.rows.tolist(), found.ids) == ([0, 1], ["old-2", "old-0"])
+    assert match(short, corpus([])) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -175,12 +172,12 @@ def test_digests_that_share_a_half_are_told_apart(tmp_path: Path) -> None:
     ],
 )
 def test_signatures_that_cannot_be_compared_are_refused(
-    tmp_path: Path, field: str, value: str, expected: str
+    field: str, value: str, expected: str
 ) -> None:
     rows = published(corpus(["one", "two"]))
     rows[1] = dataclasses.replace(rows[1], **{field: value})
     with pytest.raises(BadInput, match=expected):
-        Earlier.from_rows(rows, DedupConfig(), tmp_path)
+        match(rows, corpus([]))
 
 
 def test_a_published_signature_reads_back() -> None:

@@ -2,27 +2,32 @@
 
 import itertools
 import random
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_corpus import MadeCorpus, brute, brute_clusters, corpus, edited, sentence
+from made_corpus import BINS, MadeCorpus, Outcome, brute, brute_clusters, corpus, edited, sentence
 
+from components.prompts import working_rows
 from components.prompts.config import DedupConfig
-from components.prompts.dedup import candidates, joining, near, shingles, verify
+from components.prompts.dedup import bands, candidates, components, near, prefix, shingles, verify
 from components.prompts.dedup.candidates import bucket_pairs
 from components.prompts.dedup.components import Components
-from components.prompts.dedup.near import Clusters, near_duplicates, rules_compared
+from components.prompts.dedup.near import near_duplicates, rules_compared
 from components.prompts.dedup.prefix import neighbours, prefix_share
-from components.prompts.dedup.signatures import band_keys, signatures
+from components.prompts.dedup.signatures import band_keys
 from components.prompts.text.normalise import normalise
+from components.prompts.working_rows import Vectors
 
 PREFIX = DedupConfig.from_mapping({"method": "prefix"})
 
 
-def found(texts: MadeCorpus, config: DedupConfig | None = None) -> Clusters:
-    return near_duplicates(texts, config or DedupConfig(), 64)
+def found(texts: MadeCorpus, config: DedupConfig | None = None, memory_mb: int = 64) -> Outcome:
+    config = config or DedupConfig()
+    return texts.outcome(near_duplicates(texts.compared(config), config, memory_mb))
 
 
 def clustered(rng: random.Random, clusters: int) -> list[str]:
@@ -66,14 +71,19 @@ def test_memory_and_blocks_change_nothing(method: str, monkeypatch: pytest.Monke
     rng = random.Random(11)
     texts = clustered(rng, 150)
     config = DedupConfig.from_mapping({"method": method, "prefix_share": 0.3})
-    roomy = near_duplicates(corpus(texts), config, 1024)
+    roomy = found(corpus(texts), config, 1024)
     monkeypatch.setattr(shingles, "BLOCK", 700)
     monkeypatch.setattr(shingles, "_PAIRS", 3)
     monkeypatch.setattr(verify, "_PAIRS", 5)
     monkeypatch.setattr(candidates, "_CHUNK", 11)
     monkeypatch.setattr(near, "_MEGABYTE", 20)
-    monkeypatch.setattr(joining, "_READ", 2)
-    tight = near_duplicates(corpus(texts), config, 64)
+    monkeypatch.setattr(prefix, "_READ", 3)
+    monkeypatch.setattr(bands, "_BLOCK", 32)
+    monkeypatch.setattr(components, "_BLOCK", 5)
+    monkeypatch.setattr(components, "_SMALL", 0)
+    monkeypatch.setattr(working_rows, "_SMALL", 0)
+    monkeypatch.setattr(working_rows, "_READ", 2)
+    tight = found(corpus(texts), config, 64)
     assert len(roomy.dropped()) > 10
     assert np.array_equal(roomy.stands_for, tight.stands_for)
     assert np.array_equal(roomy.similarity, tight.similarity)
@@ -103,23 +113,50 @@ def test_pairs_found_and_verified_elsewhere_give_the_same_clusters() -> None:
     """As Spark does it: buckets by themselves, no pair skipped, survivors at the end."""
     texts = corpus(clustered(random.Random(14), 100))
     config = DedupConfig()
-    eligible = np.flatnonzero(texts.words >= config.min_words)
-    components = Components(len(texts))
-    for band in range(config.bins // config.rows_per_band):
-        keys = band_keys(texts.signatures, band, config.rows_per_band)[eligible]
-        for key in np.unique(keys):
-            rows = eligible[keys == key]
-            left, right = bucket_pairs(
-                keys[keys == key], texts.lengths[rows], rows, config.neighbours
-            )
-            similar = verify.verify(
-                texts.texts, lambda some: texts.signatures[some], texts.queries, left, right, config
-            )
-            components.join(left[similar >= 0], right[similar >= 0])
-    elsewhere = near.clusters(texts, components.roots(), config, 64)
     here = found(texts)
+    rows = texts.compared(config)
+    joined = Components(len(rows), rows.folder)
+    signed = rows.signatures.between(0, len(rows))
+    numbers = np.arange(len(rows))
+    for band in range(config.bins // config.rows_per_band):
+        keys = band_keys(signed, band, config.rows_per_band)
+        for key in np.unique(keys):
+            some = numbers[keys == key]
+            left, right = bucket_pairs(keys[some], some, some, config.neighbours)
+            similar = verify.verify(
+                rows.texts, rows.signatures.take, rows.queries, left, right, config
+            )
+            joined.join(left[similar >= 0], right[similar >= 0])
+    elsewhere = texts.outcome(near.clusters(rows, joined, config, 64))
     assert np.array_equal(elsewhere.stands_for, here.stands_for)
     assert np.array_equal(elsewhere.similarity, here.similarity)
+
+
+def test_a_large_bucket_in_turns_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Buckets that do not fit come in pieces that overlap; every pair of neighbours is in one."""
+    rng = np.random.default_rng(3)
+    signed = rng.integers(0, 2, (3000, BINS), dtype=np.uint8)
+    signed[:, :8] = rng.integers(0, 2, (3000, 1), dtype=np.uint8)  # two buckets in the first band
+    config = DedupConfig(neighbours=5)
+    monkeypatch.setattr(bands, "_BLOCK", 128)
+    found: list[list[tuple[int, int]]] = []
+    for memory in (1 << 30, 80 * 200):
+        with tempfile.TemporaryDirectory() as folder:
+            vectors = Vectors(Path(folder) / "signatures", BINS)
+            vectors.extend(signed)
+            several = bands.Bands(vectors, config, Path(folder), memory)
+            pieces = list(several.pieces(0))
+            several.close()
+        pairs = []
+        for keys, rows, fresh in pieces:
+            for left, right in candidates.nearest_first(keys, rows, config.neighbours):
+                new = right >= fresh
+                pairs += list(zip(left[new].tolist(), right[new].tolist(), strict=True))
+        found.append(sorted(pairs))
+    assert len(pieces) > 5
+    assert max(len(piece.rows) for piece in pieces) < 1000
+    assert found[0] == found[1]
+    assert len(found[0]) > 14_000
 
 
 @pytest.mark.parametrize("method", ["minhash", "prefix"])
@@ -129,7 +166,7 @@ def test_short_prompts_never_collapse(method: str) -> None:
     prompts = corpus(sorted(texts)[:1000])
     assert len(prompts) == 1000
     assert len(found(prompts, DedupConfig.from_mapping({"method": method})).dropped()) == 0
-    assert prompts.read == 0
+    assert len(prompts.compared(DedupConfig())) == 0
 
 
 @pytest.mark.parametrize("method", ["minhash", "prefix"])
@@ -186,7 +223,8 @@ def test_both_rules_are_counted() -> None:
     ])  # fmt: skip
     for method in ("minhash", "prefix"):
         config = DedupConfig.from_mapping({"method": method, "prefix_share": 0.75})
-        compared = rules_compared(prompts, config, found(prompts, config), 64)
+        rows = prompts.compared(config)
+        compared = rules_compared(rows, config, near_duplicates(rows, config, 64), 64)
         assert (compared.minhash, compared.prefix, compared.both) == (2, 2, 1)
 
 
@@ -219,29 +257,22 @@ def test_share_of_the_common_prefix(start: str, one: str, two: str) -> None:
     assert prefix_share(left, right) == expected / max(len(left), len(right), 1)
 
 
-@pytest.mark.parametrize("memory", [1, 3000, 10**9])
-def test_neighbours_are_those_of_a_plain_sort(memory: int) -> None:
+def test_neighbours_are_those_of_a_plain_sort(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(15)
-    texts = [
-        "".join(rng.choice("ab\U0001f600") for _ in range(rng.randrange(8))) for _ in range(90)
-    ]
-    rows = np.array(sorted(rng.sample(range(90), 70)))
-    lengths = np.array([len(text) for text in texts])
-    pieces = list(neighbours(lambda some: [texts[i] for i in some], lengths, rows, memory))
+    letters = "ab\U0001f600\ue000\xe4 "
+    texts = ["".join(rng.choice(letters) for _ in range(rng.randrange(1, 8))) for _ in range(90)]
+    texts += [texts[0], texts[0]]
+    monkeypatch.setattr(prefix, "_READ", 7)
+    made = corpus(texts)
+    rows = made.compared(DedupConfig(min_words=1))
+    numbers = np.arange(len(rows))
+    pieces = list(neighbours(rows))
     got = [
         pair
         for left, right, _ in pieces
         for pair in zip(left.tolist(), right.tolist(), strict=True)
     ]
-    ordered = sorted(rows.tolist(), key=lambda row: (texts[row], row))
+    normal = rows.texts(numbers)
+    ordered = sorted(numbers.tolist(), key=lambda number: (normal[number], number))
     assert got == list(itertools.pairwise(ordered))
-    assert memory > 1000 or len(pieces) > 20
-
-
-def test_signatures_on_disk_do_as_well(tmp_path) -> None:
-    texts = corpus(clustered(random.Random(16), 80))
-    expected = found(texts)
-    mapped = np.memmap(tmp_path / "signatures", np.uint8, "w+", shape=texts.signatures.shape)
-    mapped[:] = signatures(texts.normal, 256)
-    texts.signatures = mapped
-    assert np.array_equal(found(texts).stands_for, expected.stands_for)
+    assert len(pieces) > 5

@@ -2,6 +2,9 @@
 
 import itertools
 import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,31 +15,57 @@ from components.prompts.dedup import candidates
 from components.prompts.dedup.candidates import bucket_pairs
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.exact import equal
+from components.prompts.tables import Tables
+
+SCRATCH = Path(tempfile.gettempdir())
 
 
-def test_the_longest_stays_then_the_earliest_then_the_first() -> None:
-    digests = np.array([[1, 7], [2, 7], [1, 7], [1, 8], [1, 7], [2, 7]], dtype=np.uint64)
-    lengths = np.array([5, 3, 5, 9, 6, 3])
-    times = np.array([4, 2, 1, 0, 9, 2])
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[Tables]:
+    made = Tables(tmp_path, 128)
+    yield made
+    made.close()
+
+
+def stands_for(tables: Tables, rows: Sequence[tuple[bytes, int, int]]) -> list[int]:
+    """The row that stands for each row of (digest, length, time)."""
+    tables.create("rows", "row bigint, digest blob, length bigint, time bigint")
+    for number, (digest, length, time) in enumerate(rows):
+        one = {"row": [number], "digest": [digest], "length": [length], "time": [time]}
+        tables.append("rows", one)
+    found = list(range(len(rows)))
+    for row, survivor in tables.rows(equal("select * from rows")):
+        found[row] = survivor
+    return found
+
+
+def test_the_longest_stays_then_the_earliest_then_the_first(tables: Tables) -> None:
+    digests = [b"17", b"27", b"17", b"18", b"17", b"27"]
+    lengths = [5, 3, 5, 9, 6, 3]
+    times = [4, 2, 1, 0, 9, 2]
     # Rows 0, 2, 4 are one: 4 is the longest. Rows 1 and 5: equal, so the first. Row 3 is alone.
-    assert equal(digests, lengths, times).tolist() == [4, 1, 4, 3, 4, 1]
-    lengths[4] = 5
-    assert equal(digests, lengths, times).tolist() == [2, 1, 2, 3, 2, 1]
+    rows = list(zip(digests, lengths, times, strict=True))
+    assert stands_for(tables, rows) == [4, 1, 4, 3, 4, 1]
+    rows[4] = (b"17", 5, 9)
+    assert stands_for(tables, rows) == [2, 1, 2, 3, 2, 1]
 
 
-@given(st.lists(st.tuples(*[st.integers(0, 2)] * 4), max_size=40))
-def test_equal_is_what_a_dictionary_finds(rows: list[tuple[int, int, int, int]]) -> None:
-    groups: dict[tuple[int, int], list[int]] = {}
-    for row, (high, low, _, _) in enumerate(rows):
-        groups.setdefault((high, low), []).append(row)
-    expected = list(range(len(rows)))
-    for group in groups.values():
-        best = min(group, key=lambda row: (-rows[row][2], rows[row][3], row))
-        for row in group:
-            expected[row] = best
-    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    got = equal(table[:, :2].astype(np.uint64), table[:, 2], table[:, 3])
-    assert got.tolist() == expected
+def test_equal_is_what_a_dictionary_finds(tables: Tables) -> None:
+    rng = random.Random(2)
+    for _ in range(30):
+        count = rng.randrange(40)
+        rows = [
+            (b"%d" % rng.randrange(5), rng.randrange(3), rng.randrange(3)) for _ in range(count)
+        ]
+        groups: dict[bytes, list[int]] = {}
+        for row, (digest, _, _) in enumerate(rows):
+            groups.setdefault(digest, []).append(row)
+        expected = list(range(len(rows)))
+        for group in groups.values():
+            best = min(group, key=lambda row: (-rows[row][1], rows[row][2], row))
+            for row in group:
+                expected[row] = best
+        assert stands_for(tables, rows) == expected
 
 
 def _plain_pairs(
@@ -106,15 +135,24 @@ def test_components_are_the_same_in_any_order_of_joining(
         expected = [low if root == high else root for root in expected]
     for _ in range(3):
         rng.shuffle(pairs)
-        components = Components(31)
+        components = Components(31, SCRATCH)
         for start in range(0, len(pairs), 7):
             part = np.array(pairs[start : start + 7]).T
             components.join(part[0], part[1])
-        assert components.roots().tolist() == expected
+        assert roots(components) == expected
+        assert roots(components.copy()) == expected
 
 
 def test_a_chain_of_many_rows_is_one_component() -> None:
     order = np.random.default_rng(1).permutation(5000)
-    components = Components(5000)
+    components = Components(5000, SCRATCH)
     components.join(order[:-1], order[1:])
-    assert not components.roots().any()
+    assert set(roots(components)) == {0}
+
+
+def roots(components: Components) -> list[int]:
+    found = list(range(len(components)))
+    for rows, tops in components.members():
+        for row, top in zip(rows.tolist(), tops.tolist(), strict=True):
+            found[row] = top
+    return found

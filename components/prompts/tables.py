@@ -1,0 +1,97 @@
+"""Numbers and names of rows between the steps: tables on the scratch disk (DuckDB).
+
+All that sorts, groups or joins the rows of a whole round happens here. It keeps to its memory and
+puts what does not fit on disk, so that memory does not grow with the rows.
+
+Joins run as they are written: the right side is kept at hand, the left one streams by. The right
+side is therefore the one whose keys are distinct; a key that a million rows share would have to be
+at hand all at once.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+#: Megabytes below which large joins and sorts do not come to an end.
+LEAST_MB = 128
+#: Bytes that wait before they are written, and rows read at a time.
+_WAITING, _ROWS = 4 << 20, 1 << 13
+
+
+class Tables:
+    """A database for one run, in ``memory_mb`` megabytes (at least ``LEAST_MB``) and one thread."""
+
+    def __init__(self, folder: Path, memory_mb: int) -> None:
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{max(LEAST_MB, memory_mb)}MB",
+            "temp_directory": str(folder / "tables-spilled"),
+            "threads": 1,  # each would need memory of its own
+            "autoload_known_extensions": False,  # nothing is fetched from anywhere
+            "autoinstall_known_extensions": False,
+        }
+        self.folder = folder
+        self._connection = duckdb.connect(str(folder / "tables.duckdb"), config=settings)
+        self._connection.execute("set enable_progress_bar = false")
+        self._connection.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
+        self._waiting: dict[str, list[pa.RecordBatch]] = {}
+        self._bytes = 0
+
+    def create(self, table: str, columns: str) -> None:
+        """An empty table in place of one of that name."""
+        self.run(f"create or replace table {table} ({columns})")
+
+    def append(self, table: str, rows: pa.RecordBatch | Mapping[str, Any]) -> None:
+        """Add rows to a table, by the names of its columns: a batch, or arrays."""
+        if not isinstance(rows, pa.RecordBatch):
+            rows = pa.RecordBatch.from_pydict(dict(rows))
+        self._waiting.setdefault(table, []).append(rows)
+        self._bytes += rows.nbytes
+        if self._bytes >= _WAITING:
+            self._write_all()
+
+    def run(self, statement: str, **values: Any) -> None:
+        """Run a statement; ``$name`` in it is a value."""
+        self._write_all()
+        self._connection.execute(statement, values or None)
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """A small result, whole."""
+        self._write_all()
+        return self._connection.execute(query, values or None).fetchall()
+
+    def number(self, query: str, **values: Any) -> int:
+        """A result that is one whole number."""
+        ((found,),) = self.rows(query, **values)
+        return int(found or 0)
+
+    def stream(self, query: str, rows: int = _ROWS, **values: Any) -> Iterator[pa.RecordBatch]:
+        """A result of any size, so many rows at a time; others may be read meanwhile."""
+        self._write_all()
+        cursor = self._connection.cursor()
+        try:
+            yield from cursor.sql(query, params=values or None).to_arrow_reader(rows)
+        finally:
+            cursor.close()
+
+    def enumerate(self, query: str, **values: Any) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """``stream``, each batch with the number of its first row in the result."""
+        first = 0
+        for batch in self.stream(query, **values):
+            yield first, batch
+            first += batch.num_rows
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._waiting.clear()
+        self._connection.close()
+
+    def _write_all(self) -> None:
+        for table, batches in self._waiting.items():
+            self._connection.register("waiting", pa.Table.from_batches(batches))
+            self._connection.execute(f"insert into {table} by name select * from waiting")
+            self._connection.unregister("waiting")
+        self._waiting.clear()
+        self._bytes = 0
