@@ -1,6 +1,7 @@
 """From working rows to the records that are published, a batch at a time, in the rows' order."""
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from components.prompts.dedup.published import encoded
 from components.prompts.dedup.signatures import SCHEME
 from components.prompts.pii.redact import Finding
 from components.prompts.preparation import Prepared
-from components.prompts.report.audit import Count, Kept, Located, Rejected
+from components.prompts.report.audit import Count, Kept, Located, Rejected, audit
 from components.prompts.split import pseudonym
 
 
@@ -83,17 +84,25 @@ class Publication:
                     round=this_round,
                 )
 
-    def kept(self) -> Kept:
+    def audit(self, tools: Mapping[str, str]) -> dict[str, Any]:
+        """What the audit says. ``tools`` says what counted tokens and told languages."""
+        prepared = self.prepared
+        report = audit(
+            prepared.rows, self._kept(), self._rejected(), self._located(), prepared.recall, tools
+        )
+        return report | {"compared": dataclasses.asdict(prepared.compared)}
+
+    def _kept(self) -> Kept:
         """What the published prompts are like."""
         rows = self.prepared.tables.rows
-        of_kept = "from kept join treated using (row)"
+        of_kept = "from treated semi join kept using (row)"
 
         def counts(column: str) -> dict[Any, int]:
             return dict(rows(f"select {column}, count(*) {of_kept} group by all"))
 
         people = rows(
             """with users as (select split, source, user_key, count(*) as prompts
-            from kept join treated using (row) join looked using (row) group by all)
+            from treated semi join kept using (row) join looked using (row) group by all)
             select coalesce(split, ''), coalesce(source, ''), coalesce(sum(prompts), 0)::bigint,
             count(distinct user_key) from users
             group by grouping sets ((), (split), (split, source))"""
@@ -105,7 +114,7 @@ class Publication:
             use_cases=counts("use_case"),
         )
 
-    def rejected(self) -> Rejected:
+    def _rejected(self) -> Rejected:
         """Why the others were not."""
         ledger = self.prepared.ledger
         return Rejected(ledger.rules(), ledger.cluster_sizes())
@@ -124,7 +133,7 @@ class Publication:
         names = (key.hex() for batch in batches for key in batch["user_key"].to_pylist())
         return dict(counts), names
 
-    def located(self) -> Iterator[Located]:
+    def _located(self) -> Iterator[Located]:
         """The values that were found, in rows that were kept and in those that were dropped."""
         for batch in self.prepared.collected.batches.read():
             found = pc.list_value_length(batch.column("findings")).to_numpy() > 0

@@ -1,7 +1,6 @@
 """The stage: raw prompts in; prompts, rejects, signatures and an audit out."""
 
 import contextlib
-import dataclasses
 import hmac
 import json
 import os
@@ -18,7 +17,6 @@ from components.prompts.earlier_rounds import EarlierRounds
 from components.prompts.engines.process import ProcessEngine
 from components.prompts.preparation import STEPS, Engine, Prepared, prepare
 from components.prompts.publication import Publication
-from components.prompts.report.audit import audit
 from components.prompts.report.headline import headline
 from components.prompts.report.last_round import compare_rounds, last_round
 from components.prompts.report.page import page
@@ -53,40 +51,34 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     recipe = Recipe(config, _run_key(secret, seed), tokenizer)
     folder = context.workdir / "rows"
     folder.mkdir()
-    tables = Tables(folder, config.memory_mb // 2)
-    rounds = EarlierRounds(context.storage, inputs.all("earlier"), this_round)
-    with _engine(context.storage, reference, recipe) as engine:
-        prepared = prepare(
-            engine,
-            config,
-            lambda rows: planted(config, seed, rows),
-            rounds.recogniser(config, tables, folder),
-            tables,
-            folder,
-            lambda step: context.progress.update(step, STEPS),
-        )
-    _check(prepared)
-    publication = Publication(prepared, reference, secret)
-    tools = {
-        "tokens": "the policy's tokenizer" if tokenizer else "an estimate (no policy given)",
-        "language": NAME,
-        "dedup": config.dedup.method,
-    }
-    report = audit(
-        prepared.rows,
-        publication.kept(),
-        publication.rejected(),
-        publication.located(),
-        prepared.recall,
-        tools,
-    )
-    report["compared"] = dataclasses.asdict(prepared.compared)
-    rows_per_user, users = publication.raw_users()
-    drift = compare_rounds(report, last, rows_per_user, sketch(users, secret), config.drift)
+    with contextlib.closing(Tables(folder, config.memory_mb // 2)) as tables:
+        rounds = EarlierRounds(context.storage, inputs.all("earlier"), this_round)
+        with _engine(context.storage, reference, recipe) as engine:
+            prepared = prepare(
+                engine,
+                config,
+                lambda rows: planted(config, seed, rows),
+                rounds.recogniser(config, tables, folder),
+                tables,
+                folder,
+                lambda step: context.progress.update(step, STEPS),
+            )
+        _check(prepared)
+        publication = Publication(prepared, reference, secret)
+        tools = {
+            "tokens": "the policy's tokenizer" if tokenizer else "an estimate (no policy given)",
+            "language": NAME,
+            "dedup": config.dedup.method,
+        }
+        report = publication.audit(tools)
+        rows_per_user, users = publication.raw_users()
+        drift = compare_rounds(report, last, rows_per_user, sketch(users, secret), config.drift)
 
-    outputs.dataset("prompts", "prompts", publication.prompts())
-    outputs.dataset("rejects", "rejects", publication.rejects())
-    outputs.dataset("signatures", "signatures", publication.signatures(rounds.rows(), this_round))
+        outputs.dataset("prompts", "prompts", publication.prompts())
+        outputs.dataset("rejects", "rejects", publication.rejects())
+        outputs.dataset(
+            "signatures", "signatures", publication.signatures(rounds.rows(), this_round)
+        )
     folder = context.workdir / "audit"
     folder.mkdir()
     text = json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False)

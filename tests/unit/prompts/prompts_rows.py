@@ -15,7 +15,6 @@ from components.prompts.config import PromptsConfig
 from components.prompts.engines.process import ProcessEngine
 from components.prompts.preparation import STEPS, prepare
 from components.prompts.publication import Publication
-from components.prompts.report.audit import audit
 from components.prompts.tables import Tables
 from components.prompts.treat import Recipe, planted
 from data_contracts.contract import load
@@ -99,14 +98,8 @@ def prepared(
         )
         publication = Publication(done, "s3://bucket/raw", secret)
         prompts, rejects = list(publication.prompts()), list(publication.rejects())
-        report = audit(
-            done.rows,
-            publication.kept(),
-            publication.rejected(),
-            publication.located(),
-            done.recall,
-            {"tokens": "an estimate", "language": "by a model", "dedup": "minhash"},
-        )
+        tools = {"tokens": "an estimate", "language": "by a model", "dedup": "minhash"}
+        report = publication.audit(tools)
         tables.close()
     assert steps == list(range(1, STEPS + 1))
     assert sorted([*(r.row for r in rejects), *_numbers(rows, prompts)]) == list(range(len(rows)))
