@@ -10,6 +10,7 @@ import numpy as np
 
 from components.prompts.dedup.corpus import Corpus
 from components.prompts.dedup.shingles import Rows, Similarities, Texts
+from components.prompts.dedup.text_order import in_order
 
 #: Texts, and pairs of texts, read at a time.
 _READ = 1 << 8
@@ -44,18 +45,12 @@ def neighbours(corpus: Corpus) -> Iterator[tuple[Rows, Rows, Similarities]]:
 
     Equal texts are in the order of their numbers.
     """
-    tables = corpus.tables
-    tables.create("by_text", "number bigint, text varchar")
-    for start in range(0, len(corpus), _READ):
-        numbers = np.arange(start, min(len(corpus), start + _READ))
-        tables.append("by_text", {"number": numbers, "text": corpus.texts(numbers)})
     before: list[tuple[int, str]] = []
-    in_order = "select number, text from by_text order by text, number"
-    for batch in tables.stream(in_order, rows=_READ):
-        numbers, texts = batch.column("number").to_pylist(), batch.column("text").to_pylist()
-        ordered = [*before, *zip(numbers, texts, strict=True)]
-        before = ordered[-1:]
-        inside = np.array([number for number, _ in ordered], dtype=np.int64)
-        shares = [prefix_share(one, two) for (_, one), (_, two) in itertools.pairwise(ordered)]
-        yield inside[:-1], inside[1:], np.array(shares, dtype=np.float64)
-    tables.run("drop table by_text")
+    for numbers in in_order(corpus):
+        for start in range(0, len(numbers), _READ):
+            part = numbers[start : start + _READ]
+            ordered = [*before, *zip(part.tolist(), corpus.texts(part), strict=True)]
+            before = ordered[-1:]
+            inside = np.array([number for number, _ in ordered], dtype=np.int64)
+            shares = [prefix_share(one, two) for (_, one), (_, two) in itertools.pairwise(ordered)]
+            yield inside[:-1], inside[1:], np.array(shares, dtype=np.float64)

@@ -13,7 +13,16 @@ from made_corpus import BINS, MadeCorpus, Outcome, brute, brute_clusters, corpus
 
 from components.prompts import working_rows
 from components.prompts.config import DedupConfig
-from components.prompts.dedup import bands, candidates, components, near, prefix, shingles, verify
+from components.prompts.dedup import (
+    bands,
+    candidates,
+    components,
+    near,
+    prefix,
+    shingles,
+    text_order,
+    verify,
+)
 from components.prompts.dedup.candidates import bucket_pairs
 from components.prompts.dedup.components import Components
 from components.prompts.dedup.near import near_duplicates, rules_compared
@@ -78,6 +87,9 @@ def test_memory_and_blocks_change_nothing(method: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(candidates, "_CHUNK", 11)
     monkeypatch.setattr(near, "_MEGABYTE", 20)
     monkeypatch.setattr(prefix, "_READ", 3)
+    monkeypatch.setattr(text_order, "_LEAST", 5)
+    monkeypatch.setattr(text_order, "_TOGETHER", 1)
+    monkeypatch.setattr(text_order, "_READ", 3)
     monkeypatch.setattr(bands, "_BLOCK", 32)
     monkeypatch.setattr(components, "_BLOCK", 5)
     monkeypatch.setattr(components, "_SMALL", 0)
@@ -263,6 +275,8 @@ def test_neighbours_are_those_of_a_plain_sort(monkeypatch: pytest.MonkeyPatch) -
     texts = ["".join(rng.choice(letters) for _ in range(rng.randrange(1, 8))) for _ in range(90)]
     texts += [texts[0], texts[0]]
     monkeypatch.setattr(prefix, "_READ", 7)
+    monkeypatch.setattr(text_order, "_LEAST", 2)
+    monkeypatch.setattr(text_order, "_TOGETHER", 1)
     made = corpus(texts)
     rows = made.compared(DedupConfig(min_words=1))
     numbers = np.arange(len(rows))
