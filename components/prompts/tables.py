@@ -8,12 +8,15 @@ side is therefore the one whose keys are distinct; a key that a million rows sha
 at hand all at once.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from components.core.errors import UserError
 
 #: Megabytes below which large joins and sorts do not come to an end.
 LEAST_MB = 128
@@ -22,7 +25,10 @@ _WAITING, _ROWS = 4 << 20, 1 << 13
 
 
 class Tables:
-    """A database for one run, in ``memory_mb`` megabytes (at least ``LEAST_MB``) and one thread."""
+    """A database for one run, in ``memory_mb`` megabytes (at least ``LEAST_MB``) and one thread.
+
+    What is asked of it raises UserError where memory or disk do not suffice.
+    """
 
     def __init__(self, folder: Path, memory_mb: int) -> None:
         settings: dict[str, str | bool | int | float | list[str]] = {
@@ -32,7 +38,7 @@ class Tables:
             "autoload_known_extensions": False,  # nothing is fetched from anywhere
             "autoinstall_known_extensions": False,
         }
-        self.folder = folder
+        self._folder, self._memory_mb = folder, memory_mb
         self._connection = duckdb.connect(str(folder / "tables.duckdb"), config=settings)
         self._connection.execute("set enable_progress_bar = false")
         self._connection.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
@@ -55,12 +61,14 @@ class Tables:
     def run(self, statement: str, **values: Any) -> None:
         """Run a statement; ``$name`` in it is a value."""
         self._write_all()
-        self._connection.execute(statement, values or None)
+        with self._telling():
+            self._connection.execute(statement, values or None)
 
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """A small result, whole."""
         self._write_all()
-        return self._connection.execute(query, values or None).fetchall()
+        with self._telling():
+            return self._connection.execute(query, values or None).fetchall()
 
     def number(self, query: str, **values: Any) -> int:
         """A result that is one whole number."""
@@ -70,16 +78,22 @@ class Tables:
     def stream(self, query: str, rows: int = _ROWS, **values: Any) -> Iterator[pa.RecordBatch]:
         """A result of any size, so many rows at a time; others may be read meanwhile."""
         self._write_all()
-        cursor = self._connection.cursor()
-        try:
-            yield from cursor.sql(query, params=values or None).to_arrow_reader(rows)
-        finally:
-            cursor.close()
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            with self._telling():
+                batches = iter(cursor.sql(query, params=values or None).to_arrow_reader(rows))
+            while True:
+                with self._telling():
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
 
-    def enumerate(self, query: str, **values: Any) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def enumerate(
+        self, query: str, rows: int = _ROWS, **values: Any
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """``stream``, each batch with the number of its first row in the result."""
         first = 0
-        for batch in self.stream(query, **values):
+        for batch in self.stream(query, rows, **values):
             yield first, batch
             first += batch.num_rows
 
@@ -91,7 +105,24 @@ class Tables:
     def _write_all(self) -> None:
         for table, batches in self._waiting.items():
             self._connection.register("waiting", pa.Table.from_batches(batches))
-            self._connection.execute(f"insert into {table} by name select * from waiting")
+            with self._telling():
+                self._connection.execute(f"insert into {table} by name select * from waiting")
             self._connection.unregister("waiting")
         self._waiting.clear()
         self._bytes = 0
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.OutOfMemoryException:
+            raise UserError(
+                f"prompts.memory_mb: half of it, {self._memory_mb} MB, is too little to sort and "
+                "join so many rows, or the disk has no room for what does not fit "
+                f"({self._folder}); raise prompts.memory_mb, or set TMPDIR to a larger disk"
+            ) from None
+        except duckdb.IOException as error:
+            raise UserError(
+                f"{self._folder}: cannot keep what is known of rows ({type(error).__name__}): is "
+                "the disk full? Set TMPDIR to a larger one"
+            ) from error
