@@ -14,6 +14,16 @@ COPY = "; its exact duplicate"
 #: an earlier round; ``similarity`` is to either.
 _COLUMNS = """row bigint, reason varchar, rule varchar, survivor bigint, earlier varchar,
 similarity double, copy boolean default false"""
+#: From rows and survivors by number to what is published of them.
+_TOLD = {
+    "with_id": "select d.*, l.id from dropped as d join looked as l using (row)",
+    "with_survivor": """select w.*, coalesce(s.id, earlier, '') as survivor_id
+        from with_id as w left join looked as s on s.row = w.survivor""",
+    "told": f"""select w.row, w.id, w.reason,
+        w.rule || case when copy then '{COPY}' else '' end as rule,
+        w.survivor_id as survivor, similarity, t.digest as cluster
+        from with_survivor as w left join treated as t on t.row = w.survivor""",
+}
 
 
 class Ledger:
@@ -99,14 +109,8 @@ class Ledger:
         Args:
             origin: where the rows stood.
         """
-        query = f"""select d.row, l.id, d.reason,
-            d.rule || case when d.copy then '{COPY}' else '' end as rule,
-            coalesce(s.id, d.earlier, '') as survivor, d.similarity, t.digest as cluster
-            from dropped as d join looked as l on l.row = d.row
-            left join looked as s on s.row = d.survivor
-            left join treated as t on t.row = d.survivor
-            order by d.row"""
-        for batch in self._tables.stream(query):
+        self._tables.steps(_TOLD)
+        for batch in self._tables.stream("from told order by row"):
             for row in batch.to_pylist():
                 cluster = cluster_name(row.pop("cluster")) if row["cluster"] else ""
                 yield Reject(origin=origin, **row | {"cluster": cluster})

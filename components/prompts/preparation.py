@@ -40,8 +40,8 @@ STEPS = 5
 Report = Callable[[int], None]
 #: Rows after the first look, and treated rows, that are still there.
 _LEFT = "select * from looked anti join dropped using (row)"
-_TREATED = """select t.*, l.time, l.user_key from treated as t
-    join looked as l using (row) anti join dropped using (row)"""
+_TREATED = "select * from treated anti join dropped using (row)"
+_OF_USERS = f"select t.*, user_key from ({_TREATED}) as t join looked using (row)"
 _EXACT = "exact: same normal form"
 _REDACTED = "exact: same normal form after redaction"
 
@@ -131,7 +131,7 @@ def prepare(
     # 5. Cap. Then what is left is published; its exact duplicates are not.
     for source in get_args(Source):
         if (cap := config.user_cap.of(source)) is not None:
-            ledger.drop(over_cap(_TREATED), source=source, cap=cap)
+            ledger.drop(over_cap(_OF_USERS), source=source, cap=cap)
     ledger.settle_copies(_EXACT)
     _note_kept(tables)
     collected.forget_what_was_compared()

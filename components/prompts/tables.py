@@ -5,7 +5,8 @@ puts what does not fit on disk, so that memory does not grow with the rows.
 
 Joins run as they are written: the right side is kept at hand, the left one streams by. The right
 side is therefore the one whose keys are distinct; a key that a million rows share would have to be
-at hand all at once.
+at hand all at once. Several large joins in a row are ``steps``: in one query they would share the
+memory of one.
 """
 
 import contextlib
@@ -63,6 +64,17 @@ class Tables:
         self._write_all()
         with self._telling():
             self._connection.execute(statement, values or None)
+
+    def steps(self, queries: Mapping[str, str], **values: Any) -> None:
+        """Queries that build on one another, each a table; only the last one stays.
+
+        A step is given the values that it names.
+        """
+        for table, query in queries.items():
+            named = {name: value for name, value in values.items() if f"${name}" in query}
+            self.run(f"create or replace table {table} as {query}", **named)
+        for table in list(queries)[:-1]:
+            self.run(f"drop table {table}")
 
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """A small result, whole."""

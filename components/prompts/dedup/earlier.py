@@ -42,13 +42,18 @@ _BY_LENGTH = """select length, false as old, row, position as place from asked
     order by length, old, row"""
 #: The best of those that were found for a row, and then the first. A few-shot prompt is another one
 #: where its query is.
-_BEST = """insert into recognised
-    select a.row, arg_max(p.number, (alike.similarity, -p.number)), max(alike.similarity)
-    from alike join by_length as one on one.rank = alike.asked
-    join by_length as two on two.rank = alike.old
-    join asked as a on a.row = one.row join published as p on p.number = two.row
-    where a.query_digest = p.query_digest or $none in (a.query_digest, p.query_digest)
-    group by a.row"""
+_BEST = {
+    "from_row": "select row, old, similarity from alike join by_length on rank = asked",
+    "to_number": """select f.row, b.row as number, similarity
+        from from_row as f join by_length as b on rank = old""",
+    "with_query": """select t.*, query_digest as asked_query
+        from to_number as t join asked using (row)""",
+    "of_one_query": """select row, number, similarity
+        from with_query join published using (number)
+        where asked_query = query_digest or $none in (asked_query, query_digest)""",
+    "best": """select row, arg_max(number, (similarity, -number)) as number,
+        max(similarity) as similarity from of_one_query group by row""",
+}
 
 
 class Earlier:
@@ -107,7 +112,8 @@ class Earlier:
                     self._compare(together, one, two)
         bands.close()
         together.close()
-        tables.run(_BEST, none=NO_QUERY)
+        tables.steps(_BEST, none=NO_QUERY)
+        tables.run("insert into recognised by name from best")
         return self._told()
 
     def _by_length(self, signatures: Vectors) -> tuple[Vectors, Marks]:

@@ -67,9 +67,7 @@ def test_too_little_memory_is_an_error_that_says_what_to_raise(
     monkeypatch.setattr(tables_module, "LEAST_MB", 2)
     made = Tables(tmp_path, 2)
     with pytest.raises(UserError, match=r"prompts.memory_mb: half of it, 2 MB, is too little"):
-        made.run(
-            "create table many as select md5(i::varchar) as a from range(1_000_000) as r(i)"
-        )
+        made.run("create table many as select md5(i::varchar) as a from range(1_000_000) as r(i)")
     made.close()
 
 
