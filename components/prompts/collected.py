@@ -15,8 +15,8 @@ _LOOKED = """row bigint, id varchar, fault varchar, characters bigint, id_key bl
 digest blob, length bigint, time bigint"""
 #: Of treated rows, beside their ``position`` in the files; the words are those of ``treat``.
 _TREATED = """position bigint, row bigint, reason varchar, rule varchar, source varchar,
-time bigint, split varchar, tokens bigint, use_case varchar, language varchar, draw ubigint, digest blob,
-query_digest blob, length bigint, words bigint"""
+time bigint, split varchar, tokens bigint, use_case varchar, language varchar, draw ubigint,
+digest blob, query_digest blob, length bigint, words bigint"""
 _COLUMNS = [column.split()[0] for column in _TREATED.split(",")][1:]
 
 

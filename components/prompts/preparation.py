@@ -63,8 +63,8 @@ class Engine(Protocol):
 class Prepared:
     """What came of the rows; ``publication`` makes records of it.
 
-    The table ``kept`` has ``position`` and ``row`` of the treated rows that are published;
-    ``users`` has their users by ``user_key``, with a ``number`` from 1 by first appearance.
+    The table ``kept`` has ``position`` and ``row`` of the treated rows that are published, and a
+    ``user_number`` from 1, by first appearance.
     """
 
     tables: Tables
@@ -223,14 +223,21 @@ def _drop_near(
 
 
 def _note_kept(tables: Tables) -> None:
-    """The tables ``kept`` and ``users``."""
+    """The table ``kept``."""
     tables.run(
-        """create or replace table kept as select position, row from treated
-        anti join dropped using (row)"""
+        "create or replace table still_there as select position, row from treated"
+        " anti join dropped using (row)"
+    )
+    tables.run(
+        "create or replace table of_users as select position, row, user_key"
+        " from still_there join looked using (row)"
     )
     tables.create("users", "user_key blob, number bigint")
-    by_appearance = """select user_key, min(row) as first from kept join looked using (row)
-        group by user_key order by first"""
+    by_appearance = "select user_key, min(row) as first from of_users group by all order by first"
     for first, batch in tables.enumerate(by_appearance):
         numbers = np.arange(first + 1, first + 1 + batch.num_rows)
         tables.append("users", {"user_key": batch.column("user_key"), "number": numbers})
+    tables.run(
+        "create or replace table kept as select position, row, number as user_number"
+        " from of_users join users using (user_key)"
+    )

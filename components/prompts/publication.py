@@ -31,9 +31,8 @@ class Publication:
 
     def prompts(self) -> Iterator[Prompt]:
         """What is kept."""
-        query = """select position, number from kept join looked using (row)
-            join users using (user_key) order by position"""
-        for _, batch, kept, numbers in self.prepared.collected.beside(query, "number"):
+        query = "select position, user_number from kept order by position"
+        for _, batch, kept, numbers in self.prepared.collected.beside(query, "user_number"):
             rows = rows_of(batch.filter(pa.array(kept)))
             for row, number in zip(rows, numbers, strict=True):
                 user = pseudonym(row["user_id"], number, self.secret)
@@ -101,10 +100,10 @@ class Publication:
             return dict(rows(f"select {column}, count(*) {of_kept} group by all"))
 
         people = rows(
-            """with users as (select split, source, user_key, count(*) as prompts
-            from treated semi join kept using (row) join looked using (row) group by all)
+            """with users as (select split, source, user_number, count(*) as prompts
+            from treated join kept using (row) group by all)
             select coalesce(split, ''), coalesce(source, ''), coalesce(sum(prompts), 0)::bigint,
-            count(distinct user_key) from users
+            count(distinct user_number) from users
             group by grouping sets ((), (split), (split, source))"""
         )
         return Kept(

@@ -95,13 +95,7 @@ class Earlier:
         A row's result depends on the row and the earlier ones alone.
         """
         tables = self._tables
-        tables.run(f"create or replace table asked as {query}")
-        tables.run(
-            """create or replace table recognised as
-            select row, p.number, 1.0::double as similarity from asked join
-            (select digest, min(number) as number from published group by digest) as p
-            using (digest)"""
-        )
+        recognised_by_digest(tables, query)
         together, old = self._by_length(signatures)
         tables.create("alike", "asked bigint, old bigint, similarity double")
         memory = memory_mb * _MEGABYTE
@@ -166,6 +160,17 @@ class Earlier:
             named = batch.drop_columns(["same"]).append_column("rule", pa.array(rules, pa.string()))
             tables.append("known", named)
         return "known"
+
+
+def recognised_by_digest(tables: Tables, query: str) -> None:
+    """The tables ``asked``, of a query's rows, and ``recognised``: by the same normal form."""
+    tables.run(f"create or replace table asked as {query}")
+    tables.run(
+        """create or replace table recognised as
+        select row, p.number, 1.0::double as similarity from asked join
+        (select digest, min(number) as number from published group by digest) as p
+        using (digest)"""
+    )
 
 
 def _neighbours(piece: Piece, old: Marks, neighbours: int) -> Iterator[tuple[Rows, Rows]]:

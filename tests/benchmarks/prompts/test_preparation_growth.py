@@ -26,7 +26,7 @@ pytestmark = [
 ]
 HERE = Path(__file__).parent
 ROWS, MORE = 100_000, 1_000_000
-MEMORY_MB = 128
+MEMORY_MB = 256
 #: Libraries, downloads, and the windows of 100,000 rows in which Great Expectations checks what is
 #: published: the same for any number of rows beyond.
 BASE_MB = 600
