@@ -24,7 +24,7 @@ pytestmark = [
 ]
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
-MEMORY_MB, LEAST_MB, BASE_MB = 512, 256, 200
+MEMORY_MB, LEAST_MB, BASE_MB = 512, 256, 300
 
 
 def deduplicate(
