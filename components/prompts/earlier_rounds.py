@@ -67,6 +67,8 @@ class EarlierRounds:
             tables.append("carried", {"number": numbers, "name": names})
             count += len(names)
         repeats = """select number from carried join
-            (select name, min(number) as first from carried group by name) using (name)
-            where number <> first"""
-        return Marks.of(count, tables.stream(repeats))
+            (select name, min(number) as first from carried group by name having count(*) > 1)
+            using (name) where number <> first"""
+        marks = Marks.of(count, tables.stream(repeats))
+        tables.drop("carried")
+        return marks

@@ -13,6 +13,7 @@ others, and prompts that differ only in who wrote them are one. No step depends 
 into batches or where a map ran.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,10 @@ Report = Callable[[int], None]
 #: Rows after the first look, and treated rows, that are still there.
 _LEFT = "select * from looked anti join dropped using (row)"
 _TREATED = "select * from treated anti join dropped using (row)"
-_OF_USERS = f"select t.*, user_key from ({_TREATED}) as t join looked using (row)"
+_OF_USERS = {
+    "still_there": f"select position, row, source, draw from ({_TREATED})",
+    "of_users": "select s.*, user_key from still_there as s join looked using (row)",
+}
 _EXACT = "exact: same normal form"
 _REDACTED = "exact: same normal form after redaction"
 
@@ -117,23 +121,14 @@ def prepare(
     report(3)
 
     # 4. Duplicates among what may be published.
-    if earlier is not None:
-        known = earlier.match(_TREATED, collected.signatures, config.memory_mb // 2)
-        ledger.drop(f"select *, 'earlier_round' as reason from {known}")
-    ledger.drop(
-        f"select *, 'duplicate' as reason, $rule as rule, 1 as similarity from ({equal(_TREATED)})",
-        rule=_REDACTED,
-    )
-    compared = _drop_near(ledger, collected, engine, config, folder)
-    ledger.follow(_REDACTED)
+    compared = _drop_duplicates(ledger, collected, engine, config, earlier, folder)
     report(4)
 
     # 5. Cap. Then what is left is published; its exact duplicates are not.
-    for source in get_args(Source):
-        if (cap := config.user_cap.of(source)) is not None:
-            ledger.drop(over_cap(_OF_USERS), source=source, cap=cap)
+    _drop_over_cap(ledger, tables, config)
     ledger.settle_copies(_EXACT)
     _note_kept(tables)
+    tables.drop("copies", "of_users")
     collected.forget_what_was_compared()
     report(5)
 
@@ -201,43 +196,54 @@ def _outcome(row: dict[str, object]) -> Treated:
     )
 
 
-def _drop_near(
-    ledger: Ledger, collected: Collected, engine: Engine, config: PromptsConfig, folder: Path
+def _drop_duplicates(
+    ledger: Ledger,
+    collected: Collected,
+    engine: Engine,
+    config: PromptsConfig,
+    earlier: Earlier | None,
+    folder: Path,
 ) -> Compared:
-    """Near-duplicates among rows of enough words."""
-    rows = Corpus(
-        collected.tables,
-        f"select * from ({_TREATED}) where words >= {config.dedup.min_words}",
-        collected.texts,
-        collected.queries,
-        collected.signatures,
-        folder,
-    )
-    clusters = engine.near_duplicates(rows)
+    """Step 4: of earlier rounds, equal after redaction, near-duplicates of enough words."""
+    if earlier is not None:
+        with contextlib.closing(earlier):
+            known = earlier.match(_TREATED, collected.signatures, config.memory_mb // 2)
+            ledger.drop(f"select *, 'earlier_round' as reason from {known}")
     ledger.drop(
-        f"select *, 'duplicate' as reason, $rule as rule from {clusters.table}", rule=clusters.rule
+        f"select *, 'duplicate' as reason, $rule as rule, 1 as similarity from ({equal(_TREATED)})",
+        rule=_REDACTED,
     )
-    compared = rules_compared(rows, config.dedup, clusters, config.memory_mb // 2)
-    rows.close()
+    of_enough_words = f"select * from ({_TREATED}) where words >= {config.dedup.min_words}"
+    files = collected.texts, collected.queries, collected.signatures
+    with contextlib.closing(Corpus(collected.tables, of_enough_words, *files, folder)) as rows:
+        clusters = engine.near_duplicates(rows)
+        ledger.drop(
+            f"select *, 'duplicate' as reason, $rule as rule from {clusters.table}",
+            rule=clusters.rule,
+        )
+        compared = rules_compared(rows, config.dedup, clusters, config.memory_mb // 2)
+    ledger.follow(_REDACTED)
     return compared
+
+
+def _drop_over_cap(ledger: Ledger, tables: Tables, config: PromptsConfig) -> None:
+    """Step 5; the table ``of_users`` has what was left before it, with users."""
+    tables.steps(_OF_USERS)
+    for source in get_args(Source):
+        if (cap := config.user_cap.of(source)) is not None:
+            ledger.drop(over_cap("from of_users"), source=source, cap=cap)
 
 
 def _note_kept(tables: Tables) -> None:
     """The table ``kept``."""
-    tables.run(
-        "create or replace table still_there as select position, row from treated"
-        " anti join dropped using (row)"
-    )
-    tables.run(
-        "create or replace table of_users as select position, row, user_key"
-        " from still_there join looked using (row)"
-    )
+    tables.run("create or replace table still_there as from of_users anti join dropped using (row)")
     tables.create("users", "user_key blob, number bigint")
-    by_appearance = "select user_key, min(row) as first from of_users group by all order by first"
-    for first, batch in tables.enumerate(by_appearance):
+    by_first = "select user_key, min(row) as first from still_there group by all order by first"
+    for first, batch in tables.enumerate(by_first):
         numbers = np.arange(first + 1, first + 1 + batch.num_rows)
         tables.append("users", {"user_key": batch.column("user_key"), "number": numbers})
     tables.run(
         "create or replace table kept as select position, row, number as user_number"
-        " from of_users join users using (user_key)"
+        " from still_there join users using (user_key)"
     )
+    tables.drop("still_there", "users")

@@ -10,6 +10,7 @@ memory of one.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Tables:
             "threads": 1,  # each would need memory of its own
             "autoload_known_extensions": False,  # nothing is fetched from anywhere
             "autoinstall_known_extensions": False,
+            "python_enable_replacements": False,  # a name is a table's, never a variable's
         }
         self._folder, self._memory_mb = folder, memory_mb
         self._connection = duckdb.connect(str(folder / "tables.duckdb"), config=settings)
@@ -49,6 +51,11 @@ class Tables:
     def create(self, table: str, columns: str) -> None:
         """An empty table in place of one of that name."""
         self.run(f"create or replace table {table} ({columns})")
+
+    def drop(self, *tables: str) -> None:
+        """Let go of tables, where they are."""
+        for table in tables:
+            self.run(f"drop table if exists {table}")
 
     def append(self, table: str, rows: pa.RecordBatch | Mapping[str, Any]) -> None:
         """Add rows to a table, by the names of its columns: a batch, or arrays."""
@@ -71,10 +78,9 @@ class Tables:
         A step is given the values that it names.
         """
         for table, query in queries.items():
-            named = {name: value for name, value in values.items() if f"${name}" in query}
+            named = {name: values[name] for name in re.findall(r"\$(\w+)", query)}
             self.run(f"create or replace table {table} as {query}", **named)
-        for table in list(queries)[:-1]:
-            self.run(f"drop table {table}")
+        self.drop(*list(queries)[:-1])
 
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """A small result, whole."""
@@ -115,13 +121,14 @@ class Tables:
         self._connection.close()
 
     def _write_all(self) -> None:
-        for table, batches in self._waiting.items():
+        everything, self._waiting, self._bytes = self._waiting, {}, 0
+        for table, batches in everything.items():
             self._connection.register("waiting", pa.Table.from_batches(batches))
-            with self._telling():
-                self._connection.execute(f"insert into {table} by name select * from waiting")
-            self._connection.unregister("waiting")
-        self._waiting.clear()
-        self._bytes = 0
+            try:
+                with self._telling():
+                    self._connection.execute(f"insert into {table} by name select * from waiting")
+            finally:
+                self._connection.unregister("waiting")
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:

@@ -74,8 +74,13 @@ class Vectors:
     def between(self, start: int, end: int) -> npt.NDArray[np.uint8]:
         """Rows start..end-1, shape (end - start, width)."""
         self._file.flush()
-        size = self.width
-        data = os.pread(self._file.fileno(), (end - start) * size, start * size)
+        parts, at = [], start * self.width
+        while rest := end * self.width - at:  # one call reads 2 GB at most
+            parts.append(os.pread(self._file.fileno(), rest, at))
+            at += len(parts[-1])
+            if not parts[-1]:
+                raise EOFError(f"{self._path.name}: rows {start} to {end} of {self._rows}")
+        data = b"".join(parts)
         return np.frombuffer(data, np.uint8).reshape(-1, self.width)
 
     def take(self, rows: Indices) -> npt.NDArray[np.uint8]:
@@ -94,9 +99,10 @@ class Vectors:
         return found
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Remove the file."""
         self._file.close()
         self._mapped = self._mapped[:0].copy()
+        self._path.unlink(missing_ok=True)
 
 
 class Numbers:
@@ -117,7 +123,7 @@ class Numbers:
         return self._vectors.take(places).view(np.int64).reshape(-1)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Remove the file."""
         self._vectors.close()
 
 
@@ -125,6 +131,7 @@ class Strings:
     """Strings by row number."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("w+b", buffering=1 << 20)
         #: Where each string begins, and where the last one ends.
         self._bounds = Numbers(path.with_suffix(".bounds"))
@@ -159,8 +166,9 @@ class Strings:
         return found
 
     def close(self) -> None:
-        """Let go of the file, and of where its strings end."""
+        """Remove the files."""
         self._file.close()
+        self._path.unlink(missing_ok=True)
         self._bounds.close()
 
 

@@ -46,7 +46,8 @@ class Corpus:
         #: By number, shape (n, bins).
         self.signatures = Vectors(folder / "compared.signatures", signatures.width)
         tables.create("compared", _COLUMNS)
-        for first, batch in tables.enumerate(f"{query} order by length, row"):
+        wanted = f"select position, row, length, time from ({query}) order by length, row"
+        for first, batch in tables.enumerate(wanted):
             positions = batch.column("position").to_numpy()
             self._positions.extend(positions)
             for start in range(0, len(positions), _BLOCK):
@@ -67,6 +68,7 @@ class Corpus:
         return self._queries.take(self._positions.take(numbers))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files, and of the table."""
+        self.tables.drop("compared")
         self._positions.close()
         self.signatures.close()

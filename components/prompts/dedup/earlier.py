@@ -16,6 +16,7 @@ The split of the earlier prompt does not matter: what was in a validation or tes
 not be trained on now, and what was trained on must not be tested on.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ _BEST = {
         from with_query join published using (number)
         where asked_query = query_digest or $none in (asked_query, query_digest)""",
     "best": """select row, arg_max(number, (similarity, -number)) as number,
-        max(similarity) as similarity from of_one_query group by row""",
+        max(similarity) as similarity, false as same from of_one_query group by row""",
 }
 
 
@@ -100,15 +101,20 @@ class Earlier:
         tables.create("alike", "asked bigint, old bigint, similarity double")
         memory = memory_mb * _MEGABYTE
         bands = Bands(together, self._config, self._folder, memory // 4, whole=True)
-        for band in range(len(bands)):
-            for piece in bands.pieces(band):
-                for one, two in _neighbours(piece, old, self._config.neighbours):
-                    self._compare(together, one, two)
-        bands.close()
-        together.close()
+        with contextlib.closing(together), contextlib.closing(bands):
+            for band in range(len(bands)):
+                for piece in bands.pieces(band):
+                    for one, two in _neighbours(piece, old, self._config.neighbours):
+                        self._compare(together, one, two)
         tables.steps(_BEST, none=NO_QUERY)
         tables.run("insert into recognised by name from best")
+        tables.drop("asked", "by_length", "alike", "best")
         return self._told()
+
+    def close(self) -> None:
+        """Let go of what was published."""
+        self._tables.drop("published", "known")
+        self._signatures.close()
 
     def _by_length(self, signatures: Vectors) -> tuple[Vectors, Marks]:
         """Rows that have near-duplicates, of this round and of earlier ones, by length: table
@@ -142,9 +148,8 @@ class Earlier:
         """The result, with a rule for people."""
         tables = self._tables
         tables.create("known", "row bigint, earlier varchar, similarity double, rule varchar")
-        query = """select r.row, p.id as earlier, r.similarity, a.digest = p.digest as same
-            from recognised as r join published as p using (number) join asked as a using (row)
-            order by r.row"""
+        query = """select row, id as earlier, similarity, same
+            from recognised join published using (number)"""
         threshold = f" >= {self._config.similarity:g}"
         for batch in tables.stream(query):
             rules = [
@@ -159,15 +164,17 @@ class Earlier:
             ]
             named = batch.drop_columns(["same"]).append_column("rule", pa.array(rules, pa.string()))
             tables.append("known", named)
+        tables.drop("recognised")
         return "known"
 
 
 def recognised_by_digest(tables: Tables, query: str) -> None:
     """The tables ``asked``, of a query's rows, and ``recognised``: by the same normal form."""
-    tables.run(f"create or replace table asked as {query}")
+    columns = "row, position, digest, query_digest, length, words"
+    tables.run(f"create or replace table asked as select {columns} from ({query})")
     tables.run(
         """create or replace table recognised as
-        select row, p.number, 1.0::double as similarity from asked join
+        select row, p.number, 1.0::double as similarity, true as same from asked join
         (select digest, min(number) as number from published group by digest) as p
         using (digest)"""
     )

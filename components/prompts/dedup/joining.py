@@ -11,6 +11,7 @@ components:
 Where more pairs are in doubt than memory has room for, those so far are compared before the rest.
 """
 
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
@@ -56,8 +57,14 @@ class Joining:
     def join(self) -> None:
         """Join all near-duplicates."""
         config = self._config
-        margin = doubt(config)
-        bands = Bands(self._corpus.signatures, config, self._corpus.folder, self._memory // 4)
+        signatures, folder = self._corpus.signatures, self._corpus.folder
+        with contextlib.closing(Bands(signatures, config, folder, self._memory // 4)) as bands:
+            self._join_likely(bands)
+        self._settle_doubts()
+
+    def _join_likely(self, bands: Bands) -> None:
+        """Join the pairs whose estimate decides; note those in doubt."""
+        config, margin = self._config, doubt(self._config)
         for band in range(len(bands)):
             for keys, rows, fresh in bands.pieces(band):
                 for left, right in nearest_first(keys, rows, config.neighbours):
@@ -71,8 +78,6 @@ class Joining:
                     self._in_doubt.add(left[open_], right[open_])
                     if self._in_doubt.is_full:
                         self._settle_doubts()
-        bands.close()
-        self._settle_doubts()
 
     def _settle_doubts(self) -> None:
         """Compare the pairs in doubt, closure by closure."""

@@ -27,6 +27,14 @@ _MEGABYTE = 1 << 20
 Method = Literal["minhash", "prefix"]
 _NEAR = {"minhash": "near_minhash", "prefix": "near_prefix"}
 _COLUMNS = "row bigint, survivor bigint, similarity double"
+#: The members of each cluster but its survivor, by number and by row.
+_PAIRS = {
+    "by_number": """select number, survivor from members join survivors using (root)
+        where number <> survivor""",
+    "with_row": "select b.*, row from by_number as b join compared using (number)",
+    "clustered": """select w.number, w.survivor, w.row, c.row as survivor_row
+        from with_row as w join compared as c on c.number = w.survivor""",
+}
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,10 @@ def clusters(
     )
     tables.create(table, _COLUMNS)
     sets = ShingleSets(corpus.texts, memory_mb * _MEGABYTE // 4)
-    pairs = """select m.number, s.survivor, one.row as row, two.row as survivor_row
-        from members as m join survivors as s using (root)
-        join compared as one on one.number = m.number
-        join compared as two on two.number = s.survivor
-        where m.number <> s.survivor order by s.survivor, m.number"""
-    for batch in tables.stream(pairs):
+    tables.steps(_PAIRS)
+    tables.drop("members", "survivors")
+    # By survivor: what is read of it serves all its cluster.
+    for batch in tables.stream("from clustered order by survivor, number"):
         gone, stays = (batch.column(name).to_numpy() for name in ("number", "survivor"))
         if config.method == "prefix":
             similarity = prefix.prefix_shares(corpus.texts, stays, gone)
@@ -93,6 +99,7 @@ def clusters(
             similarity = sets.jaccard(stays, gone)
         found = {"row": batch.column("row"), "survivor": batch.column("survivor_row")}
         tables.append(table, found | {"similarity": similarity})
+    tables.drop("clustered")
     return Clusters(table, _rule(config))
 
 

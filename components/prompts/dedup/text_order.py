@@ -2,6 +2,7 @@
 
 A database sorts short strings on disk, and gives up on as many long ones. So texts are sorted by
 their beginnings, those that begin alike by what comes next, and so on (a radix sort from the left).
+Each round reads the texts that are left: many long texts of one template take many rounds.
 """
 
 from collections.abc import Iterator
@@ -42,8 +43,7 @@ def in_order(corpus: Corpus) -> Iterator[Rows]:
         first += width
     for batch in tables.stream("select number from ordered order by place, number"):
         yield batch.column("number").to_numpy()
-    for table in ("ordered", "tied", "ranked", "pieces"):
-        tables.run(f"drop table if exists {table}")
+    tables.drop("ordered", "tied", "ranked", "pieces")
 
 
 def _read(corpus: Corpus, first: int, last: int) -> None:

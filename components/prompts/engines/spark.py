@@ -31,6 +31,13 @@ from components.prompts.engines.spark_maps import Batches, Map
 from components.prompts.treat import Canary, Recipe, Treatment
 from components.prompts.working_rows import Marks
 
+#: Pairs from numbers of raw rows to those by which rows are compared.
+_NUMBERS = {
+    "half_numbered": """select c.number as one, two
+        from pairs join compared as c on c.row = pairs.one""",
+    "numbered": """select one, c.number as two
+        from half_numbered as h join compared as c on c.row = h.two""",
+}
 #: Where the packages lie, for the workers of a local master.
 _TOP = Path(__file__).parents[3]
 
@@ -112,11 +119,11 @@ class SparkEngine:
             tables.append("pairs", {"one": batch.column("left"), "two": batch.column("right")})
         verified.unpersist()
         components = Components(len(rows), rows.folder)
-        # From numbers of raw rows to those by which rows are compared.
-        numbers = """select a.number as one, b.number as two from pairs
-            join compared as a on a.row = pairs.one join compared as b on b.row = pairs.two"""
-        for batch in tables.stream(numbers):
+        tables.steps(_NUMBERS)
+        tables.drop("pairs")
+        for batch in tables.stream("from numbered"):
             components.join(batch.column("one").to_numpy(), batch.column("two").to_numpy())
+        tables.drop("numbered")
         return clusters(rows, components, config, memory_mb)
 
     def release(self) -> None:

@@ -15,7 +15,6 @@ import pytest
 from process_memory import peak_mb
 
 from components.prompts import collected, preparation
-from components.prompts.cap import over_cap
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup import earlier, near
 from components.prompts.dedup.corpus import _COLUMNS as COMPARED
@@ -26,7 +25,7 @@ from components.prompts.publication import Publication
 from components.prompts.tables import LEAST_MB, Tables
 
 pytestmark = pytest.mark.benchmark
-ROWS = 6_000_000
+ROWS = 12_000_000
 #: Libraries, and rows on their way.
 BASE_MB = 300
 
@@ -115,7 +114,10 @@ def test_queries_keep_to_their_memory(
     step("earlier: both by length", lambda: ranked("by_length", "rank", both, ["row"]))
     tables.run(ALIKE)
     step("earlier: the best", lambda: tables.steps(earlier._BEST, none=bytes(16)))
-    ledger.drop("select row, 'earlier_round' as reason, '' as rule, 'old' as earlier from best")
+    tables.run("insert into recognised by name from best")
+    known = earlier.Earlier(tables, SimpleNamespace(), config.dedup, tmp_path)  # type: ignore[arg-type]
+    step("earlier: told", known._told)
+    ledger.drop("select *, 'earlier_round' as reason from known")
     redacted = f"select *, 'duplicate' as reason, $rule as rule from ({equal(left)})"
     step("equal after redaction", lambda: ledger.drop(redacted, rule=preparation._REDACTED))
     compared = f"{left} order by length, row"
@@ -129,8 +131,8 @@ def test_queries_keep_to_their_memory(
     step("clusters", lambda: near.clusters(rows, threes, config.dedup, 64))  # type: ignore[arg-type]
     ledger.drop("select *, 'duplicate' as reason, 'near' as rule from near_minhash")
     step("follow", lambda: ledger.follow(preparation._REDACTED))
-    capped = over_cap(preparation._OF_USERS)
-    step("cap", lambda: ledger.drop(capped, source="api", cap=5))
+    few = PromptsConfig.from_mapping({"user_cap": {"api": 5, "labeler": 8}})
+    step("cap", lambda: preparation._drop_over_cap(ledger, tables, few))
     step("copies", lambda: ledger.settle_copies("exact"))
     step("kept", lambda: preparation._note_kept(tables))
     step("rejects", lambda: drained(ledger.rejects("s3://bucket/raw")))
