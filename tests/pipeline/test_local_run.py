@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,6 @@ import pytest
 from kfp import dsl
 from rich.console import Console
 
-from components.core import version
 from components.core.dataset import lineage
 from components.core.image import IMAGE
 from components.core.manifest import MANIFEST, parse_reference
@@ -19,9 +17,6 @@ from components.core.pipeline_run import parent_run_id
 from components.core.storage import Storage
 from components.core.tracking import load_client
 from pipelines import local, runs
-
-#: Where ``counting_stage`` lies, the small stage of the tests of launch.
-STAGES = Path(__file__).parents[1] / "unit" / "core"
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
@@ -53,19 +48,8 @@ def counting_twice(first: str, aside: str, second: str) -> str:
 
 
 @pytest.fixture
-def folder(
-    storage: Storage, root: str, mlflow_store: str, tmp_path: Path, monkeypatch: Any
-) -> Path:
-    """Where the run's state lies; services are those of the tests."""
-    monkeypatch.setenv("INSTRUCTFLOW_ROOT", root)
-    monkeypatch.setenv("INSTRUCTFLOW_CODE_VERSION", "of the test")
-    version.code_version.cache_clear()
-    # Of a run of one step, imports beforehand are no gain; whole runs in tests/e2e have them.
-    monkeypatch.setenv("INSTRUCTFLOW_WARM_START", "0")
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", root.rpartition("/")[2])
-    top = Path(__file__).parents[2]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(top), str(STAGES), *sys.path]))
-    monkeypatch.chdir(tmp_path)
+def folder(here: None) -> Path:
+    """Where the run's state lies."""
     return local.STATE / "counting"
 
 

@@ -2,17 +2,13 @@
 
 import io
 import json
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from kfp import dsl
 from rich.console import Console
-from test_local_run import STAGES, counting
+from test_local_run import counting
 
-from components.core import version
 from components.core.dataset import lineage
 from components.core.pipeline_run import parent_run_id
 from components.core.storage import Storage
@@ -31,18 +27,7 @@ def rounds(config: str, base: str) -> str:
     return counting(config=config, notes=given.outputs["base"]).outputs["policy"]  # type: ignore[no-any-return]
 
 
-@pytest.fixture(autouse=True)
-def here(
-    storage: Storage, root: str, mlflow_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INSTRUCTFLOW_ROOT", root)
-    monkeypatch.setenv("INSTRUCTFLOW_CODE_VERSION", "of the test")
-    version.code_version.cache_clear()
-    monkeypatch.setenv("INSTRUCTFLOW_WARM_START", "0")
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", root.rpartition("/")[2])
-    top = Path(__file__).parents[2]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(top), str(STAGES), *sys.path]))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def week(base: str, steps: int = 3) -> tuple[runs.Run, list[str]]:
