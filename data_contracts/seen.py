@@ -1,11 +1,12 @@
 """What has been seen before: uniqueness over any number of rows, in bounded memory."""
 
-import mmap
 from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
 
 import numpy as np
 import numpy.typing as npt
+
+from data_contracts.mapped import release
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -74,7 +75,7 @@ def _new(block: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
         part = hashes[start : start + LOOKUPS]
         places = np.searchsorted(block, part)
         new[start : start + LOOKUPS] = block[np.minimum(places, len(block) - 1)] != part
-        _release(block)
+        release(block)
     return new
 
 
@@ -88,7 +89,7 @@ def _pieces(blocks: list[Hashes]) -> Iterator[Hashes]:
         piece.sort()
         yield piece
         for block in blocks:
-            _release(block)
+            release(block)
         blocks = [block[n:] for block, n in zip(blocks, counts, strict=True)]
 
 
@@ -99,12 +100,3 @@ def _stored(pieces: Iterable[Hashes]) -> Hashes:
             file.write(piece.data)
         file.flush()
         return np.asarray(np.memmap(file, np.uint64, "r"))
-
-
-def _release(block: Hashes) -> None:
-    """Let go of the pages of a mapped file that were read; the file system keeps what it can."""
-    base: object = block
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)

@@ -3,15 +3,15 @@
 All of them lie in the stage's scratch folder and are gone when it ends.
 """
 
-import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from data_contracts.mapped import release
 
 Indices = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -204,15 +204,3 @@ class Marks:
     def __len__(self) -> int:
         """How many rows are marked."""
         return int(np.bitwise_count(self._bits).sum())
-
-
-def release(array: npt.NDArray[Any]) -> None:
-    """Let go of the pages of a mapped file that were used; the file keeps what they hold.
-
-    They would count as the process's memory.
-    """
-    base: object = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)

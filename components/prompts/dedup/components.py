@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from components.prompts.working_rows import release
+from data_contracts.mapped import release
 
 Rows = npt.NDArray[np.int64]
 
