@@ -1,11 +1,9 @@
 """The pattern that all ``component.py`` follow, under KFP's own local runner."""
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from kfp import compiler, dsl, local
@@ -14,9 +12,6 @@ from components.core.image import IMAGE
 from components.core.pipeline_run import parent_run_id
 from components.core.references import open_manifest
 from components.core.storage import Storage
-
-#: Where ``counting_stage`` lies, the small stage of the tests of launch.
-STAGES = Path(__file__).parents[1] / "unit" / "core"
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
@@ -42,17 +37,9 @@ def counting_twice(first_config: str, second_config: str) -> str:
 
 
 @pytest.fixture
-def here(
-    storage: Storage, root: str, mlflow_store: str, tmp_path: Path, monkeypatch: Any
-) -> Iterator[Path]:
+def here(here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """KFP's local runner in a folder of its own; the steps see this environment."""
-    monkeypatch.setenv("INSTRUCTFLOW_ROOT", root)
     monkeypatch.setenv("INSTRUCTFLOW_RUN_ID", "run-1")
-    monkeypatch.setenv("INSTRUCTFLOW_CODE_VERSION", "of the test")
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", root.rpartition("/")[2])
-    top = Path(__file__).parents[2]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(top), str(STAGES), *sys.path]))
-    monkeypatch.chdir(tmp_path)
     local.init(
         local.SubprocessRunner(use_venv=False),
         pipeline_root=str(tmp_path / "kfp"),

@@ -2,8 +2,6 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -30,13 +28,6 @@ def over(
     }
     gone = {row for row, _, _ in found}
     return [row in gone for row in range(len(rows))]
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Tables]:
-    made = Tables(tmp_path, 128)
-    yield made
-    made.close()
 
 
 def test_those_that_come_later_in_the_draw_are_over_the_cap(tables: Tables) -> None:

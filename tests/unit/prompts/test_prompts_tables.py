@@ -1,7 +1,6 @@
 """Tables of rows: what goes in comes out, in order, in its memory; and files of rows by number."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,13 +15,6 @@ from components.prompts import tables as tables_module
 from components.prompts import working_rows
 from components.prompts.tables import Tables
 from components.prompts.working_rows import Marks, Strings, Vectors
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Tables]:
-    made = Tables(tmp_path, 128)
-    yield made
-    made.close()
 
 
 def test_rows_come_out_in_the_order_asked_for_while_others_are_read(tables: Tables) -> None:

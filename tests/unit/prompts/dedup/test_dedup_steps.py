@@ -3,7 +3,7 @@
 import itertools
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,6 @@ from components.prompts.dedup.exact import equal
 from components.prompts.tables import Tables
 
 SCRATCH = Path(tempfile.gettempdir())
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Tables]:
-    made = Tables(tmp_path, 128)
-    yield made
-    made.close()
 
 
 def stands_for(tables: Tables, rows: Sequence[tuple[bytes, int, int]]) -> list[int]:
