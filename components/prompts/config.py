@@ -236,6 +236,11 @@ class PromptsConfig(Config):
             raise ValueError("validation_share + test_share must stay below 1")
         return self
 
+    @property
+    def half_mb(self) -> int:
+        """Megabytes for tables, and again for what is compared."""
+        return self.memory_mb // 2
+
     def rules(self) -> str:
         """Canonical JSON of all that decides the result: no word of where it is worked out, nor of
         what it is compared with."""

@@ -114,3 +114,4 @@ class Ledger:
             for row in batch.to_pylist():
                 cluster = cluster_name(row.pop("cluster")) if row["cluster"] else ""
                 yield Reject(origin=origin, **row | {"cluster": cluster})
+        self._tables.drop("told")

@@ -207,7 +207,7 @@ def _drop_duplicates(
     """Step 4: of earlier rounds, equal after redaction, near-duplicates of enough words."""
     if earlier is not None:
         with contextlib.closing(earlier):
-            known = earlier.match(_TREATED, collected.signatures, config.memory_mb // 2)
+            known = earlier.match(_TREATED, collected.signatures, config.half_mb)
             ledger.drop(f"select *, 'earlier_round' as reason from {known}")
     ledger.drop(
         f"select *, 'duplicate' as reason, $rule as rule, 1 as similarity from ({equal(_TREATED)})",
@@ -221,7 +221,7 @@ def _drop_duplicates(
             f"select *, 'duplicate' as reason, $rule as rule from {clusters.table}",
             rule=clusters.rule,
         )
-        compared = rules_compared(rows, config.dedup, clusters, config.memory_mb // 2)
+        compared = rules_compared(rows, config.dedup, clusters, config.half_mb)
     ledger.follow(_REDACTED)
     return compared
 

@@ -12,7 +12,7 @@ from components.core.records import Message, Prompt, Redaction, Reject, Signatur
 from components.core.shards import rows_of
 from components.prompts.collected import cluster_name
 from components.prompts.dedup.published import encoded
-from components.prompts.dedup.signatures import SCHEME
+from components.prompts.dedup.signatures import NO_QUERY, SCHEME
 from components.prompts.pii.redact import Finding
 from components.prompts.preparation import Prepared
 from components.prompts.report.audit import Count, Kept, Located, Rejected, audit
@@ -77,7 +77,7 @@ class Publication:
                     digest=row["digest"].hex(),
                     length=row["length"],
                     words=row["words"],
-                    query=query.hex() if any(query) else "",
+                    query="" if query == NO_QUERY else query.hex(),
                     scheme=SCHEME,
                     signature=vector,
                     round=this_round,

@@ -51,7 +51,7 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     recipe = Recipe(config, _run_key(secret, seed), tokenizer)
     folder = context.workdir / "rows"
     folder.mkdir()
-    with contextlib.closing(Tables(folder, config.memory_mb // 2)) as tables:
+    with contextlib.closing(Tables(folder, config.half_mb)) as tables:
         rounds = EarlierRounds(context.storage, inputs.all("earlier"), this_round)
         with _engine(context.storage, reference, recipe) as engine:
             prepared = prepare(

@@ -17,7 +17,7 @@ from components.core.records import Kind, Message, RawPrompt, Redaction
 from components.core.shards import rows_of
 from components.prompts.cap import draw
 from components.prompts.config import PromptsConfig
-from components.prompts.dedup.signatures import digest, signatures
+from components.prompts.dedup.signatures import NO_QUERY, digest, signatures
 from components.prompts.pii import registry
 from components.prompts.pii.canaries import Planted, plant
 from components.prompts.pii.redact import Finding, Redactor
@@ -197,7 +197,7 @@ class Treatment:
             "text": "",
             "query": "",
             "digest": bytes(16),
-            "query_digest": bytes(16),
+            "query_digest": NO_QUERY,
             "length": 0,
             "words": 0,
         }
@@ -242,7 +242,7 @@ class Treatment:
                 "text": text,
                 "query": query,
                 "digest": digest(text),
-                "query_digest": digest(query) if query else bytes(16),
+                "query_digest": digest(query) if query else NO_QUERY,
                 "length": len(text),
                 "words": count,
             }

@@ -81,24 +81,17 @@ def _pairs(rows: Rows, found: list[Rows], distances: list[int]) -> tuple[Rows, R
     beyond = at + np.repeat(distances, [len(part) for part in found])
     one, two = rows[at], rows[beyond]
     left, right = np.minimum(one, two), np.maximum(one, two)
-    # A row and a place make one integer, as in ``by_bucket``.
-    composite = (left.view(np.uint64) << np.uint64(32)) | np.arange(len(left), dtype=np.uint64)
-    composite.sort()
-    order = (composite & _LOW).view(np.int64)
+    order, _ = _by_halves(left.view(np.uint64) << np.uint64(32))
     return left[order], right[order]
 
 
 def by_bucket(keys: Keys) -> tuple[Rows, Keys]:
     """The order that brings equal keys together, each bucket in its old order; the keys in it.
 
-    Half of a key and its position make one integer, which sorts many times faster than an order
-    is found; where halves of different keys are equal (rarely), a slow sort mends that.
+    Keys are sorted by their upper halves; where those of different keys are equal (rarely), a slow
+    sort mends that.
     """
-    composite = (keys & _HIGH) | np.arange(len(keys), dtype=np.uint64)
-    composite.sort()
-    halves = (composite >> np.uint64(32)).astype(np.uint32)
-    composite &= _LOW
-    order = composite.view(np.int64)
+    order, halves = _by_halves(keys)
     ordered = keys[order]
     mixed = (ordered[1:] != ordered[:-1]) & (halves[1:] == halves[:-1])
     if mixed.any():
@@ -108,3 +101,15 @@ def by_bucket(keys: Keys) -> tuple[Rows, Keys]:
         order[wrong] = repaired
         ordered = keys[order]
     return order, ordered
+
+
+def _by_halves(values: Keys) -> tuple[Rows, npt.NDArray[np.uint32]]:
+    """The stable order of values by their upper halves; these halves in it.
+
+    A half and its position make one integer, which sorts many times faster than an order is found.
+    """
+    composite = (values & _HIGH) | np.arange(len(values), dtype=np.uint64)
+    composite.sort()
+    halves = (composite >> np.uint64(32)).astype(np.uint32)
+    composite &= _LOW
+    return composite.view(np.int64), halves

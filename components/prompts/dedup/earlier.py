@@ -27,9 +27,9 @@ from components.core.records import Signature
 from components.prompts.config import DedupConfig
 from components.prompts.dedup.bands import Bands, Piece
 from components.prompts.dedup.candidates import by_bucket
-from components.prompts.dedup.published import NO_QUERY, stored
+from components.prompts.dedup.published import stored
 from components.prompts.dedup.shingles import Rows
-from components.prompts.dedup.signatures import estimate
+from components.prompts.dedup.signatures import NO_QUERY, estimate
 from components.prompts.tables import Tables
 from components.prompts.working_rows import Marks, Vectors
 

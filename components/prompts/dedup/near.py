@@ -66,16 +66,23 @@ def near_duplicates(corpus: Corpus, config: DedupConfig, memory_mb: int) -> Clus
     components = Components(len(corpus), corpus.folder)
     if config.method == "prefix":
         _join_prefixes(corpus, config, components)
-    else:
-        sets = ShingleSets(corpus.texts, memory // 4)
-        Joining(corpus, config, components, sets, memory).join()
-    return clusters(corpus, components, config, memory_mb)
+        return clusters(corpus, components, config, memory_mb)
+    sets = ShingleSets(corpus.texts, memory // 4)
+    Joining(corpus, config, components, sets, memory).join()
+    return clusters(corpus, components, config, memory_mb, sets)
 
 
 def clusters(
-    corpus: Corpus, components: Components, config: DedupConfig, memory_mb: int
+    corpus: Corpus,
+    components: Components,
+    config: DedupConfig,
+    memory_mb: int,
+    sets: ShingleSets | None = None,
 ) -> Clusters:
-    """The last step by itself, where pairs were found and verified elsewhere."""
+    """The last step by itself, where pairs were found and verified elsewhere.
+
+    ``sets`` are shingles that were read on the way.
+    """
     tables, table = corpus.tables, _NEAR[config.method]
     tables.create("members", "number bigint, root bigint")
     for numbers, roots in components.members():
@@ -87,7 +94,7 @@ def clusters(
         from members join compared using (number) group by root"""
     )
     tables.create(table, _COLUMNS)
-    sets = ShingleSets(corpus.texts, memory_mb * _MEGABYTE // 4)
+    sets = sets or ShingleSets(corpus.texts, memory_mb * _MEGABYTE // 4)
     tables.steps(_PAIRS)
     tables.drop("members", "survivors")
     # By survivor: what is read of it serves all its cluster.

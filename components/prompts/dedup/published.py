@@ -2,20 +2,18 @@
 
 import base64
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from components.core.errors import BadInput
 from components.core.records import Signature
-from components.prompts.dedup.signatures import SCHEME, Signatures
+from components.prompts.dedup.signatures import NO_QUERY, SCHEME, Signatures
 from components.prompts.tables import Tables
 from components.prompts.working_rows import Vectors
 
 _ROWS = 1 << 12
-#: In place of the digest of a query: there is none.
-NO_QUERY = bytes(16)
 _COLUMNS = "number bigint, id varchar, digest blob, query_digest blob, length bigint, words bigint"
 
 
@@ -32,24 +30,19 @@ def stored(rows: Iterable[Signature], bins: int, tables: Tables, folder: Path) -
     """
     tables.create("published", _COLUMNS)
     signatures = Vectors(folder / "published.signatures", bins)
-    waiting: list[dict[str, object]] = []
-    for number, row in enumerate(rows):
-        signatures.extend(np.frombuffer(_decoded(row, number, bins), np.uint8).reshape(1, -1))
-        waiting.append(
-            {
-                "number": number,
-                "id": row.id,
-                "digest": bytes.fromhex(row.digest),
-                "query_digest": bytes.fromhex(row.query) or NO_QUERY,
-                "length": row.length,
-                "words": row.words,
-            }
-        )
-        if len(waiting) == _ROWS:
-            tables.append("published", pa.RecordBatch.from_pylist(waiting))
-            waiting = []
-    if waiting:
-        tables.append("published", pa.RecordBatch.from_pylist(waiting))
+    source, first = iter(rows), 0
+    while some := list(islice(source, _ROWS)):
+        values = [_decoded(row, number, bins) for number, row in enumerate(some, first)]
+        signatures.extend(np.frombuffer(b"".join(values), np.uint8).reshape(-1, bins))
+        tables.append("published", {
+            "number": np.arange(first, first + len(some)),
+            "id": [row.id for row in some],
+            "digest": [bytes.fromhex(row.digest) for row in some],
+            "query_digest": [bytes.fromhex(row.query) or NO_QUERY for row in some],
+            "length": [row.length for row in some],
+            "words": [row.words for row in some],
+        })  # fmt: skip
+        first += len(some)
     return signatures
 
 

@@ -32,6 +32,8 @@ Keys = npt.NDArray[np.uint64]
 #: Names the algorithm of this file and of the shingles' hashes.
 SCHEME = "minhash-5gram-8bit:1"
 DTYPE = np.uint8
+#: In place of the digest of a few-shot query: there is none.
+NO_QUERY = bytes(16)
 _EMPTY = np.uint32(0xFFFFFFFF)
 #: Shingles that a text sends to each bin at least, repeats included.
 _FILL = 2

@@ -38,7 +38,7 @@ class ProcessEngine:
     def near_duplicates(self, rows: Corpus) -> Clusters:
         """Clusters of near-duplicates."""
         config: PromptsConfig = self._recipe.config
-        return near_duplicates(rows, config.dedup, config.memory_mb // 2)
+        return near_duplicates(rows, config.dedup, config.half_mb)
 
 
 def treated(

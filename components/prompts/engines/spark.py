@@ -89,7 +89,7 @@ class SparkEngine:
 
     def near_duplicates(self, rows: Corpus) -> Clusters:
         """Clusters of near-duplicates. The paper's rule needs all texts in order: on the driver."""
-        config, memory_mb = self._recipe.config.dedup, self._recipe.config.memory_mb // 2
+        config, memory_mb = self._recipe.config.dedup, self._recipe.config.half_mb
         if config.method == "prefix":
             return near_duplicates(rows, config, memory_mb)
         tables = rows.tables
