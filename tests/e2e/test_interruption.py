@@ -87,9 +87,10 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     attempts.wait_for(process, at_update(40))
     process.kill()
     process.wait()
-    assert attempts.started() == dict.fromkeys(
-        ("sandbox_world", "pretraining.base", "prompts", "sft"), 1
-    )
+    begun = attempts.started()
+    # Of two tasks that could both run, KFP's runner takes either first: prompts may be yet to come.
+    assert begun.pop("prompts", 1) == 1
+    assert begun == dict.fromkeys(("sandbox_world", "pretraining.base", "sft"), 1)
 
     # 2. kill -9 of the step: the run says so and ends; training had gone on from a checkpoint.
     process = attempts.start()
