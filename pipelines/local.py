@@ -25,6 +25,7 @@ from components.core.work import WorkRecord
 from pipelines import interruption, runs
 from pipelines.interruption import end_steps, interruptible
 from pipelines.runs import Run
+from pipelines.scratch import scratch
 from pipelines.view import Finished, View, open_log
 from pipelines.warm_start import warm_python
 
@@ -188,10 +189,11 @@ def _attempt(
     with (
         open_log(folder / "log.txt") as log,
         interruptible(folder),
+        scratch(folder) as places,
         _exported(_threads(len(arguments.get("policies", ())))),
         warm_python(log) as python,
         _started_with(python),
-        _exported(variables),
+        _exported(variables | places),
         View(log, console, tuple(run.steps), cache.remembered, on_done, on_found) as view,
         contextlib.redirect_stdout(view),
         _quiet_kfp(view),

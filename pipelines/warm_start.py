@@ -79,9 +79,9 @@ def warm_python(errors: TextIO, libraries: tuple[str, ...] = LIBRARIES) -> Itera
         socket.socket(socket.AF_UNIX) as listener,
     ):
         address = f"{folder}/steps.sock"
-        # From now on clients wait for their answer.
-        listener.bind(address)
-        listener.listen(16)
+        if not _listens(listener, address):
+            yield sys.executable
+            return
         words = [sys.executable, "-I", "-S", step_client.__file__, address, sys.executable]
         executable = Path(folder) / "python3"
         executable.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
@@ -106,6 +106,16 @@ def warm_python(errors: TextIO, libraries: tuple[str, ...] = LIBRARIES) -> Itera
         finally:
             server.kill()
             server.wait()
+
+
+def _listens(listener: socket.socket, address: str) -> bool:
+    """Whether clients wait for their answer from now on: a path has room for 100 bytes or so."""
+    try:
+        listener.bind(address)
+    except OSError:
+        return False
+    listener.listen(16)
+    return True
 
 
 # --- the warm process
@@ -221,6 +231,8 @@ def become(request: Request) -> None:
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
+    # Where temporary files go was asked of the environment that is gone.
+    tempfile.tempdir = None
     # A fork has its parent's random numbers; those of two steps must differ.
     random.seed()
     gc.enable()

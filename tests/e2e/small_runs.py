@@ -40,12 +40,14 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(folder: Path, output: IO[str], *arguments: str) -> subprocess.Popen[str]:
-    """The same, without waiting for its end."""
+def start(
+    folder: Path, output: IO[str], *arguments: str, **variables: str
+) -> subprocess.Popen[str]:
+    """The same, without waiting for its end, and with more variables in its environment."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env=environment(),
+        env=environment() | variables,
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,

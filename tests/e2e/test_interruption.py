@@ -30,10 +30,12 @@ class Attempts:
         self.folder = folder
         self.state = folder / ".instructflow" / "quickstart"
         self.output = folder / "output.txt"
+        self.disk = folder / "disk"
+        self.disk.mkdir()
 
     def start(self) -> "subprocess.Popen[str]":
         with self.output.open("w") as output:
-            return start(self.folder, output, *RUN)
+            return start(self.folder, output, *RUN, TMPDIR=str(self.disk))
 
     def log(self) -> str:
         path = self.state / "log.txt"
@@ -52,6 +54,11 @@ class Attempts:
 
     def servers(self) -> list[int]:
         return [pid for pid, _ in weed.running((self.folder / ".instructflow" / "s3").resolve())]
+
+    def scratch(self) -> list[Path]:
+        """Files that steps have in their scratch, but for what stands in for Python."""
+        files = [path for path in self.disk.rglob("*") if path.is_file()]
+        return [path for path in files if path.name != "python3"]
 
     def steps(self) -> list[int]:
         """Processes of steps of runs in this folder."""
@@ -91,6 +98,8 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     # Of two tasks that could both run, KFP's runner takes either first: prompts may be yet to come.
     assert begun.pop("prompts", 1) == 1
     assert begun == dict.fromkeys(("sandbox_world", "pretraining.base", "sft"), 1)
+    # What KFP and the stage need lies in one folder, that of the run.
+    assert len({path.relative_to(attempts.disk).parts[0] for path in attempts.scratch()}) == 1
 
     # 2. kill -9 of the step: the run says so and ends; training had gone on from a checkpoint.
     process = attempts.start()
@@ -101,7 +110,7 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     assert process.wait(60) == 2
     assert "sft: ended without a word" in attempts.output.read_text()
     assert [done for done, _ in progress(attempts.log())].count(1) == 1
-    assert attempts.servers() == []
+    assert (attempts.servers(), attempts.scratch()) == ([], [])
 
     # 3. Ctrl-C, or what a terminal sends for it, to the pipeline alone: one line, and nobody left.
     process = attempts.start()
@@ -111,14 +120,13 @@ def test_a_run_goes_on_after_kills_and_interrupts(tmp_path: Path) -> None:
     assert attempts.output.read_text().splitlines()[-1] == (
         "interrupted; the same command goes on from here"
     )
-    assert attempts.servers() == []
-    assert attempts.steps() == []
+    assert (attempts.servers(), attempts.steps(), attempts.scratch()) == ([], [], [])
 
     # 4. To the end.
     process = attempts.start()
     assert process.wait(600) == 0, attempts.output.read_text()
     assert "sandbox_world: done before, in " in attempts.output.read_text()
-    assert attempts.servers() == []
+    assert (attempts.servers(), attempts.scratch()) == ([], [])
     started = attempts.started()
     assert (started.pop("sft"), started.pop("human_eval_export.comparisons")) == (3, 2)
     assert set(started.values()) == {1}

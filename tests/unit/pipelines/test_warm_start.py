@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,6 +189,20 @@ def test_it_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         warm_start.warm_python(errors) as executable,
     ):
         assert executable == sys.executable
+
+
+def test_a_long_path_of_temporary_files_starts_steps_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / ("long" * 30)
+    disk.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    with (
+        (tmp_path / "errors.txt").open("w") as errors,
+        warm_start.warm_python(errors, ()) as executable,
+    ):
+        assert executable == sys.executable
+    assert [*disk.iterdir()] == []
 
 
 def gone(pid: int) -> bool:
