@@ -60,6 +60,18 @@ _MILITARY = re.compile(
     r"(?<!\w)(?:(?:PSC|Unit|CMR) \d{1,5},? Box \d{1,5}|US(?:S|NS|NV|CGC) [\w'-]{2,30})"
     r",?\s{1,3}[AFD]PO,? A[AEP] \d{5}(?!\w)"
 )
+_PO_BOX = re.compile(
+    r"(?<!\w)P\.? ?O\.? ?[Bb]ox \d{1,6}(?!\w)(?:,? [A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20}){0,2})?"
+    r"(?:,? [A-Z]{2})?(?:,? \d{5}(?:-\d{4})?(?!\w))?"
+)
+#: Street and number, or number and street, before a postal code of five digits and its town.
+_CONTINENTAL = re.compile(
+    r"(?<!\w)(?:[^\W\d_][\w.-]{2,30}(?:stra(?:ß|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer)"
+    r" \d{1,4} ?[a-z]?"
+    r"|\d{1,4}(?: ?bis| ?ter)?,? (?:rue|avenue|boulevard|place|chemin|impasse|allée|quai|cours)"
+    r"(?: [\w'’-]{1,20}){1,5}),?\s\d{5} [^\W\d_][\w'-]{1,30}",
+    re.IGNORECASE,
+)
 _POSTCODE = re.compile(
     r"(?<![a-z])(?:zip|zip ?code|post(?:al)? ?code)(?: is|:) {0,2}"
     r"(?P<value>\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?!\w)",
@@ -108,6 +120,8 @@ def address(config: PiiConfig) -> Entity:
             _BLOCK,
             gate=r"\n[>? ]{0,5}(?:Apt\.?|Suite|Unit|Flat) \d",
         ),
+        Rule("address.po_box", _PO_BOX, gate=r"P\.? ?O\.? ?[Bb]ox \d"),
+        Rule("address.continental", _CONTINENTAL, gate=r"[0-9a-z],?\s\d{5} [^\s\d]"),
         Rule(
             "address.military",
             _MILITARY,

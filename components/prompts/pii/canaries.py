@@ -19,6 +19,10 @@ _CARRIERS = (
     "{} - can you explain what that is?",
     "Summarise the following.\n\n{}\n",
     "I wrote: {}, was that right?",
+    "Sort these rows by name:\nBo,{},12\n",
+    'Why is this not valid JSON? {{"text": "first\\n{}\\nlast", "id": 7}}',
+    "Make this _{}_ bold.",
+    "| note | {} |\n",
 )
 
 

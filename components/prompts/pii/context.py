@@ -10,40 +10,47 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_NUMERIC = r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})"
+_NUMERIC = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4})"
+_DAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
+_YEAR = r"(?:\d{4}|'?\d{2})"
 _DATE = (
-    rf"(?:{_NUMERIC}|\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\.?,? ?\d{{4}}"
-    rf"|{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? ?\d{{4}})"
+    rf"(?:{_NUMERIC}(?:T[\d:.]{{5,15}}Z?)?|\d{{1,2}}-{_MONTH}-\d{{4}}"
+    rf"|{_DAY}\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\.?,? ?{_YEAR}"
+    rf"|{_DAY}{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? ?{_YEAR})"
 )
 _SAID = (
-    r"(?:date[ _-]of[ _-]birth|d\.?o\.?b\.?|(?:my|her|his|their) birthday|my birth[ _-]?date"
+    r"(?:date[ _-]?of[ _-]?birth|d[./]?o[./]?b\.?|birthday(?=:)"
+    r"|(?:my|her|his|their) b(?:irth|-)?day(?:'s)?"
+    r"|my birth[ _-]?date"
     # In a form; with the month as a word it is an encyclopaedia's, of people who are known.
-    r"|birth[ _-]?date(?=[\"']?[:=][ \"']{0,3}\d[\d/.-]{7,9}(?!\w))"
+    r"|birth[ _-]?date(?=[\"']?[:= ][ \"']{0,3}\d[\d/.-]{7,9}(?!\w))"
     r"|i was born|i'm born|i am born)"
-    r"[\"']?(?: is| was|:| =|=| -|\. it's|\?)?(?: on| in)?[ \t\n\"']{0,4}"
+    r"(?: \([dmy/. -]{4,12}\))?[\"']?"
+    r"(?: is| was| ?\||</t[dh]>\s?<td>|:| =|=| -|\. it's|\?)?(?: on| in)?[ \t\n\"']{0,5}"
 )
 _BIRTH = re.compile(rf"(?<![a-z]){_SAID}(?P<value>{_DATE})(?!\w)", re.IGNORECASE)
 #: Of others, only dates in figures: an encyclopaedia writes "27 January 1756".
 _BORN = re.compile(rf"(?<![a-z])born(?: on|:)? {{0,2}}(?P<value>{_NUMERIC})(?!\w)", re.IGNORECASE)
 #: Wider than both.
-_BIRTH_GATE = r"(?i:birth|dob|d\.o\.b|born)[^0-9]*[0-9]"
+_BIRTH_GATE = r"(?i:birth|b-?day|d[./]?o[./]?b|born)[^0-9]*[0-9]"
 
 _SITES = (
-    r"(?:twitter|instagram|telegram|discord|snapchat|tiktok|github|skype|reddit|facebook|wechat"
-    r"|twitch)"
+    r"(?:twitter|instagram|insta|telegram|discord|snapchat|tiktok|github|skype|reddit|facebook"
+    r"|wechat|twitch)"
 )
 _ACCOUNT = (
     r"(?:user[ _-]?name|user[ _-]id|screen ?name|login(?: name)?|my handle|gamer ?tag"
     rf"|{_SITES}(?: (?:handle|user ?name|name|id|account))?)[\"']?"
 )
 _USER = re.compile(
-    rf"(?<![a-z])(?:my )?{_ACCOUNT}(?: is| was|:| =|=)[ \"'`]{{0,2}}(?P<value>@?\w[\w.-]{{2,}}+)",
+    rf"(?<![a-z])(?:my )?{_ACCOUNT} {{0,2}}(?: is| was|:| =|=)[ \"'`]{{0,3}}"
+    r"(?P<value>@?\w[\w.-]{2,}+(?:#\d{4}\b)?)",
     re.IGNORECASE,
 )
 #: "follow me @night_owl7": a handle that is the writer's own.
 _OWN = re.compile(
     r"(?<![a-z])(?:follow me|message me|dm me|text me|add me|find me|i'?m|i am|reach me)"
-    r"(?: (?:on|at|as|here|over|via|under|to|my))?(?: (?:twitter|instagram|insta|ig|telegram"
+    r"(?: (?:on|at|as|here|over|via|under|to|my))?(?: (?:twitter|instagram|insta|insta|ig|telegram"
     r"|discord|snapchat|snap|tiktok|github|x|threads|mastodon|reddit))?(?: (?:as|at|under))?:? ?"
     r"(?P<value>@\w[\w.-]{2,}+)",
     re.IGNORECASE,
@@ -93,7 +100,7 @@ def user_name(config: PiiConfig) -> Entity:
         "user_name.said",
         _USER,
         check=check,
-        gate=rf"(?i:{_ACCOUNT}(?: is| was|:| =|=)[ \"'`]{{0,2}}\S{{3}})",
+        gate=rf"(?i:{_ACCOUNT} {{0,2}}(?: is| was|:| =|=)[ \"'`]{{0,3}}\S{{3}})",
     )
     own = Rule("user_name.own", _OWN, check=check, gate=r"[ :]@\S{3}")
     return Entity("USER_NAME", (said, own), "redact", False, canary)

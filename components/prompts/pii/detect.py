@@ -46,10 +46,7 @@ class Detector:
             for entity, rule in self._rules[number]:
                 hits += [Hit(*span, entity, rule.name) for span in spans(rule, seen, windows)]
         if places is not None:
-            hits = [
-                Hit(places[hit.start], places[hit.end - 1] + 1, hit.entity, hit.rule)
-                for hit in hits
-            ]
+            hits = [Hit(*places.original(hit.start, hit.end), hit.entity, hit.rule) for hit in hits]
         return self._merged(hits)
 
     def _merged(self, hits: list[Hit]) -> list[Hit]:

@@ -7,7 +7,9 @@ from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span
 
 _LOCAL = r"(?<![\w.+%'-])(?P<local>[\w.+%'-]++)"
-_EMAIL = re.compile(_LOCAL + r"@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}")
+_DOMAIN = r"@(?:(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}|\[[0-9A-Fa-f:.]{7,45}\])"
+_EMAIL = re.compile(_LOCAL + _DOMAIN)
+_QUOTED = re.compile(r'"[^"@\n]{1,64}"' + _DOMAIN)
 _SPELLED_OUT = re.compile(
     r"(?<![\w.+%-])[\w.+%-]{1,64} ?[\[({] ?at ?[\])}] ?[\w-]{1,63}"
     r"(?: ?(?:\.|[\[({] ?dot ?[\])}]) ?[\w-]{1,63}){1,4}",
@@ -34,6 +36,7 @@ def email(config: PiiConfig) -> Entity:
 
     rules = (
         Rule("email.address", _EMAIL, check=check, gate=r"\S@\S+\.\S"),
+        Rule("email.quoted", _QUOTED, gate=r'"@\S+\.\S'),
         Rule(
             "email.spelled_out",
             _SPELLED_OUT,

@@ -88,7 +88,7 @@ DIGITS = r"\d(?:[ ().\-/]{0,3}\d){6}"
 #: What the numbers of things are called.
 _OTHER = re.compile(
     r"(?:\border|invoice|tracking|serial|\bpart|\bitem|\bsku|isbn|issn|\bref(?:erence)?|ticket|\bid"
-    r"|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc|\bpmid)"
+    r"|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc|\bpmid|\barxiv|\bdoi|\bs/n)"
     r"(?:[ -](?:id|number|no|nr|code))?\.?(?: is)?[ :#=]{0,3}$"
 )
 

@@ -19,10 +19,17 @@ from components.prompts.pii.entity import (
     letters,
 )
 
-_CARD_PLAIN = re.compile(r"(?<![\w.,+-])\d{12,19}(?![\w]|[.,]\d)")
+#: A comma beside so long a number parts fields, not thousands.
+_CARD_PLAIN = re.compile(r"(?<![\w.+-])\d{12,19}(?!\w|\.\d)")
 _CARD_GROUPED = re.compile(
-    r"(?<![\w+])(?<!\d[ .-])\d{4}(?P<gap>[ .-])\d{4,6}(?:(?P=gap)\d{2,7}){1,3}(?!\w|[ -]\d)"
+    r"(?<![\w+])(?<!\d[ .-])\d{4}(?P<gap>  |[ .-])\d{4,6}(?:(?P=gap)\d{2,7}){1,3}(?!\w|[ -]\d)"
 )
+#: Four fours where more numbers stand beside them: what it expires and its code, or another card.
+_CARD_FOURS = re.compile(
+    r"(?<![\w+])\d{4}(?P<gap>  |[ .-])\d{4}(?P=gap)\d{4}(?P=gap)\d{4}"
+    r"(?P<more>(?P=gap)\d{4}(?!\w))?(?!\w)"
+)
+_FOUR_BEFORE = re.compile(r"(?<!\w)\d{4}[ .-]$")
 #: First digits of the issuers: Visa, Mastercard, Amex, Diners, Discover, JCB, UnionPay, Maestro.
 _ISSUER = re.compile(r"4|5[0-8]|2[2-7]|3[0-9]|6|1800|2131")
 _CARD_WORDS = ("card", "visa", "master", "amex", "credit", "debit", "payment", "cc")
@@ -59,6 +66,16 @@ def card(config: PiiConfig) -> Entity:
             return match.span()
         return None
 
+    def fours(match: re.Match[str]) -> Span | None:
+        end = match.start("more") if match["more"] else match.end()
+        number = "".join(filter(str.isdigit, match.string[match.start() : end]))
+        if not luhn(number) or not _ISSUER.match(number):
+            return None
+        # Of a table of such numbers every tenth passes the checksum.
+        alone = not match["more"] and not _FOUR_BEFORE.search(before(match, 5))
+        said = any(word in before(match, 60) for word in _CARD_WORDS)
+        return (match.start(), end) if alone or said else None
+
     def canary(rng: random.Random) -> Canary:
         body = rng.choice(("4", "51", "2221", "6011")) + digits(rng, 15)
         number = next(n for d in "0123456789" if luhn(n := body[:15] + d))
@@ -69,6 +86,7 @@ def card(config: PiiConfig) -> Entity:
     rules = (
         Rule("card.plain", _CARD_PLAIN, gate=DIGITS, check=check),
         Rule("card.grouped", _CARD_GROUPED, gate=DIGITS, check=check),
+        Rule("card.fours", _CARD_FOURS, gate=DIGITS, check=fours),
     )
     return Entity("CARD", rules, "drop", True, canary)
 

@@ -7,24 +7,30 @@ import re
 from components.prompts.config import PiiConfig
 from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, before, letters
 
-_IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d|/\d)")
+_IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d|/\d{1,2}(?![\w/]))")
 _IPV4_GATE = r"\d\.\d{1,3}\.\d{1,3}\.\d"
 _IPV6 = re.compile(
-    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"
+    r"(?:(?<![\w:.])|(?<=(?i:ipv6):))(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"
 )
+_TWO_PARTS = re.compile(r"(?:fe[89ab]|[23][0-9a-f]{2})[0-9a-f]::[0-9a-f]{3,4}$", re.IGNORECASE)
 _IPV6_GATE = r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]"
+#: Also what follows a word's colon, as in "MAC:15:0d:...".
 _MAC = re.compile(
-    r"(?<![\w:-])[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
+    r"(?:(?<![\w:-])|(?<=(?i:mac|ddr|ess):))[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}(?![\w:-])"
 )
 _MAC_DOTS = re.compile(r"(?<![\w.-])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w-]|\.\w)")
 _MAC_GATE = r":[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
 _URL = re.compile(r"(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://[^\s<>\"'`]++")
 _URL_SECRET = re.compile(
-    r"[?&#;](?:[\w.-]{0,30}(?:token|api_?key|apikey|secret|passw(?:or)?d|signature|session(?:_?id)?)"
-    r"|key|sig|auth|pwd|sid|jwt|code)=(?P<value>[^&#\s]{6,})",
+    r"[?&#;](?:[\w.-]{0,30}(?:token|api_?key|auth_?key|secret|passw(?:or)?d|signature|session(?:_?id)?)"
+    r"|key|pass|sig|auth|pwd|sid|jwt|code)=(?P<value>[^&#\s]{6,})",
     re.IGNORECASE,
 )
-_URL_USER = re.compile(r"://[^/?#@\s:]{1,256}+:[^/?#@\s]{1,256}+@")
+#: A user may be an address, or missing; a password may hold what RFC 3986 wants escaped.
+_URL_USER = re.compile(r"://[^/?#\s:]{0,256}+:[^/@\s]{1,256}+@")
+#: What is compared with versions has another name.
+_VERSION = re.compile(r"\b(?:v|version|release)[ .:]{0,2}$|(?P<name>[\w.\[\]-]+) ?[=<>~!]=[ =]?$")
+_HOST_NAME = re.compile(r"ip|addr|host|src|dst|server|remote|client|peer|gateway|dns")
 
 
 def url(config: PiiConfig) -> Entity:
@@ -61,13 +67,13 @@ def ip(config: PiiConfig) -> Entity:
             return None
         if address.is_loopback or address.is_unspecified or match.group().startswith("255."):
             return None
-        if address.version == 4 and re.search(
-            r"\b(?:v|version|release)[ .:]{0,2}$", before(match, 12)
-        ):
+        called = _VERSION.search(before(match, 40))
+        if address.version == 4 and called and not _HOST_NAME.search(called["name"] or ""):
             return None
         parts = sum(map(bool, match.group().split(":")))
         if address.version == 6 and "." not in match.group() and parts < 3:
-            return None  # a C++ name or a slice such as a::1
+            # A C++ name or a slice such as a::1, unless it begins as addresses do.
+            return match.span() if _TWO_PARTS.match(match.group()) else None
         return match.span()
 
     def canary(rng: random.Random) -> Canary:

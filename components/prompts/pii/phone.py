@@ -25,22 +25,30 @@ from components.prompts.pii.entity import (
 )
 
 _PHONE = re.compile(
-    r"(?<![\w./+=#$€£%-])(?<!\d,)(?:\+ ?)?\(?\d[\d().\-/ ]{5,24}\d(?: {0,2}(?:x|ext\.?) ?\d{1,6})?"
-    r"(?![\w%]|[.,:/-]\d)",
+    r"(?<![\w./+$€£%-])(?:\+ ?)?\(?\d[\d().\-/ ]{5,24}\d(?: {0,2}(?:x|ext\.?) ?\d{1,6})?"
+    r"(?![\w%]|[.:/-]\d)",
     re.IGNORECASE,
 )
 _WORD = (
     r"phone|\btel\b|telefon|\bcall|mobile|\bcell|\bfax|whatsapp|\bsms\b|\btext (?:me|us)|contact"
     r"|\breach|\bring\b|\bdial|handy|my number|\bportable\b|t[ée]l|answering at|\bhotline"
+    r"|\bruf(?:e|en)?\b|\banruf|ll[áa]ma|m[óo]vil|\bcel(?:ular|lulare)\b|chiama|\bappel"
 )
 _NEARBY = re.compile(_WORD)
 _BEFORE = re.compile(
     rf"(?:{_WORD})(?:[ -](?:me|us|him|her|them|number|no|nr|home|up))?\.?"
-    r"(?: (?:is|at|on|under|to|via|in))?[\"']?[ \t\n:=.(#-]{0,6}$"
+    r"(?: (?:is|at|on|under|to|via|in|al|au|an))?[\"']?[ \t\n:=.(#-]{0,6}$"
 )
-_AFTER = re.compile(r"[ \t,(-]{0,3}(?:office|fax|mobile|cell|home|work|desk|direct)\b")
+_AFTER = re.compile(
+    r"[ \t,(-]{0,3}(?:an, telefon|(?:office|fax|mobile|cell|home|work|desk|direct)\b)"
+)
+#: What amounts, shares and hashes of pages have before them, or a list's neighbour.
+_NUMBER_BEFORE = re.compile(r"[=#]$|\d,$")
+_DECIMALS = re.compile(r",\d")
 _EXTENSION = re.compile(r" {0,2}(?:x|ext\.?) ?\d{1,6}$", re.IGNORECASE)
 _NANP = re.compile(r"(?:(?:\+?1|001)[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}$")
+#: A shape that no amount has.
+_CERTAIN = re.compile(r"\+ ?\d|\(?\d{3}\)?[- ]\d{3}-\d{4}$")
 _NANP_SPACED = re.compile(r"(?:(?:\+?1|001)[-. ])?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}$")
 _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}$|\d{1,2} \d{1,2} \d{4}$|\d{4} \d{1,2} \d{1,2}$"
@@ -57,8 +65,11 @@ def phone(config: PiiConfig) -> Entity:
     def check(match: re.Match[str]) -> Span | None:
         if called_otherwise(match):
             return None
-        beside = _BEFORE.search(before(match, 48)) or _AFTER.match(after(match, 12))
+        beside = _BEFORE.search(before(match, 48)) or _AFTER.match(after(match, 16))
         nearby = bool(beside or _NEARBY.search(before(match, 40)))
+        plain = _NUMBER_BEFORE.search(before(match, 2)) or _DECIMALS.match(after(match, 2))
+        if plain and not beside and not _CERTAIN.match(match.group()):
+            return None
         if _is_phone(match.group(), regions, nearby):
             return match.span()
         # Two numbers in a row, or a number and another one's first digits. The home region first:
@@ -117,6 +128,8 @@ def _is_phone(text: str, regions: tuple[str, ...], nearby: bool) -> bool:
     # National formats outside North America start with the trunk prefix 0.
     grouped = len(re.split(r"[^\d]+", text.strip("()"))) > 1
     national = nearby or (grouped and text.lstrip("(").startswith("0"))
+    if nearby and text.startswith("00"):
+        text = "+" + text[2:]
     tried = (None,) if text.startswith("+") else regions if national else ()
     import phonenumbers  # takes a tenth of a second: only where a number is to be judged
 

@@ -15,6 +15,7 @@ from components.core.records import Message, Redaction
 from components.prompts.config import Action
 from components.prompts.pii.detect import Detector, Hit
 from components.prompts.pii.entity import Entity
+from components.prompts.pii.plain import plain
 
 _SEPARATORS = re.compile(r"[\s().-]")
 _PLACEHOLDER = re.compile(r"\[([A-Z_]{2,20})_(\d{1,6})\]")
@@ -189,7 +190,7 @@ class _Labels:
         return "".join([*parts, text[at:]])
 
     def _label(self, entity: str, value: str) -> str:
-        key = (entity, _SEPARATORS.sub("", value).casefold())
+        key = (entity, _SEPARATORS.sub("", plain(value)[0]).casefold())
         if key not in self._known:
             self._known[key] = self._new(*key)
         return self._known[key]

@@ -39,28 +39,36 @@ _PREFIXED: tuple[tuple[str, str, str, str, str], ...] = (
     ("shopify", r"shp(?:at|ca|pa|ss)_", r"[0-9a-fA-F]{32}", _HEX, "shpat_ 32"),
     ("docker", r"dckr_pat_", r"[\w-]{24,40}", _WORD, "dckr_pat_ 27"),
     ("vault", r"hvs\.", r"[\w-]{24,200}", _WORD, "hvs. 28"),
-    ("telegram", r"\d{8,10}:AA", r"[\w-]{33}", _WORD, "7123456789:AA 33"),
+    ("telegram", r"(?:bot)?\d{8,10}:AA", r"[\w-]{33}", _WORD, "7123456789:AA 33"),
     ("jwt", r"(?<!-)eyJ", r"[\w-]{8,2000}+\.eyJ[\w-]{8,4000}+\.[\w-]{0,2000}+",
      _WORD, "eyJ 20.eyJ 40. 43"),
 )  # fmt: skip
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = re.compile(r"[ \t>]*[A-Za-z0-9+/=]{1,128}\s*")
 _SECRET_WORD = (
-    r"(?:api[_ -]?key|(?:access|account|secret|private|encryption)[_ -]?key(?:[_ -]?id)?"
-    r"|client[_ -]?secret|secret|(?:auth|access|api|refresh)[_ -]?token|bearer|token"
-    r"|password|passwd|passphrase|passcode|pwd)"
+    r"(?:api[_ -]?key|(?:secret[_ -]?)?(?:access|account|secret|private|encryption)[_ -]?key"
+    r"(?:[_ -]?id)?|client[_ -]?secret|secret|(?:auth|access|api|refresh)[_ -]?token|bearer|basic"
+    r"|token|password|passwd|passphrase|passcode|pass|pwd)"
 )
 _SPACE = r"[ \t\r\n]{0,3}"
+#: What stands between the word and the value, as prose, code, forms, tables and XML have it.
+_IS = (
+    rf"[\"']?\]?(?:{_SPACE}(?:=>|:=|=|: ?str ?=|:|>|\|){_SPACE}|[\"'],{_SPACE}[\"']"
+    r"| (?:is|was|to):? "
+)
+#: Also behind the last word of a name as programs have it: dbPassword.
 _ASSIGNED = re.compile(
-    rf"(?<![a-z0-9]){_SECRET_WORD}[\"']?(?:{_SPACE}(?:=>|:=|=|:){_SPACE}| (?:is|was|to):? "
-    r"|[ \t](?=[\w-]{16}))[\"'`]?(?P<value>[^\s\"'`,;<>()\[\]{}]{8,}+)",
+    rf"(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z]))){_SECRET_WORD}{_IS}|[ \t](?=[\w-]{{16}}))"
+    r"[\"'`]?(?P<value>[^\s\"'`,;<>()\[\]{}]{8,}+)",
     re.IGNORECASE,
 )
+#: curl -u name:password
+_COMMAND = re.compile(r"(?<!\S)(?:-u|--user)[ =][\"']?[\w.@-]{1,64}:(?P<value>[^\s\"']{6,256}+)")
+#: What documentation writes where a secret goes.
+_STAND_IN = re.compile(r"your|example|placeholder|change_?me|x{4}|dummy|\.\.\.", re.IGNORECASE)
 #: RE2 knows no look-ahead, and its classes are ASCII's: this is wider than ``_ASSIGNED``.
-_ASSIGNED_GATE = (
-    rf"(?i:{_SECRET_WORD}[\"']?(?:{_SPACE}(?:=>|:=|=|:){_SPACE}| (?:is|was|to):? |[ \t])"
-    r"[\"'`]?\S{8})"
-)
+_ASSIGNED_GATE = rf"(?i:{_SECRET_WORD}{_IS}|[ \t])[\"'`]?\S{{8}})"
 
 
 def secret(config: PiiConfig) -> Entity:
@@ -74,6 +82,10 @@ def secret(config: PiiConfig) -> Entity:
         for name, prefix, rest, _, _ in _PREFIXED
     ]
     rules.append(Rule("secret.private_key", _PRIVATE_KEY, gate="PRIVATE KEY", check=_to_the_end))
+    rules.append(Rule("secret.command", _COMMAND, gate=r"(?:-u|--user)[ =][\"']?\S{1,64}:\S{6}"))
+    rules.append(
+        Rule("secret.private_key_end", _PRIVATE_KEY_END, gate="PRIVATE KEY", check=_from_the_start)
+    )
     rules.append(
         Rule(
             "secret.assigned",
@@ -97,6 +109,17 @@ def _to_the_end(match: re.Match[str]) -> Span | None:
     return match.start(), end.end() if end else len(match.string)
 
 
+def _from_the_start(match: re.Match[str]) -> Span | None:
+    """A key's last line with the lines of the key before it: its first stands in another turn."""
+    start = match.start()
+    while start > 0:
+        line = match.string.rfind("\n", 0, start - 1) + 1
+        if not _KEY_LINE.fullmatch(match.string, line, start):
+            break
+        start = line
+    return (start, match.end()) if start < match.start() else None
+
+
 def _looks_random(match: re.Match[str]) -> Span | None:
     """A value that no one would write as a word: letters and digits mixed, and high entropy."""
     start = match.start("value")
@@ -105,7 +128,7 @@ def _looks_random(match: re.Match[str]) -> Span | None:
         not c.isalnum() and c not in "-_./:" for c in value
     )
     has_digit = any(map(str.isdigit, value))
-    if "://" in value or not value.isascii() or not has_digit:
+    if "://" in value or not value.isascii() or not has_digit or _STAND_IN.search(value):
         return None
     least = 2.4 if kinds > 3 else 3.2 if kinds < 3 and len(value) < 16 else 2.75
     return (start, start + len(value)) if kinds > 1 and entropy(value) >= least else None

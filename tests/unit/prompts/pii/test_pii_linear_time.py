@@ -23,6 +23,8 @@ HOSTILE = [
     "my birthday is ", "a [at] ", "sk-", "-sk-", "bc1", "?token=", "https://a?", "https://a:",
     "\u200b1", "１", "Q:\n", "a a", "1 Old A Street", "é@", "2 Street", "1A Aa'",
     "my address is 1 ",
+    "_a ", "_a_", "_", "\\n", "\\u0040", "&#64;", "&a", "%40", "**a", '"a"@', '"a', "Ab 1, 12345 ",
+    "A\n-----END PRIVATE KEY-----", "4111 1111 1111 1111 ", "-u a:", "1,", "1 is my ", "is my id ",
     "address: A 1, ", "live in A ", "1 a\nApt. 1\n", "born 1/1/", "call 12 34 56 ", "Phone: 0",
 ]  # fmt: skip
 

@@ -55,6 +55,61 @@ def found(text: str) -> list[tuple[str, str]]:
         ("ssn 536\u201122\u20111234", [("SSN", "536\u201122\u20111234")]),
         ("call +٤٤ ٢٠ ٧٩٤٦ ٠٩٥٨", [("PHONE", "+٤٤ ٢٠ ٧٩٤٦ ٠٩٥٨")]),
         ("\ud800 jo@example.com \udfff", [("EMAIL", "jo@example.com")]),
+        ("jo\ufe0f@example.com", [("EMAIL", "jo\ufe0f@example.com")]),
+        # In lists: a comma beside a long number is no thousands' one.
+        ("Bo,4111111111111111,123", [("CARD", "4111111111111111")]),
+        ("name,ssn\nBo,536221234", [("SSN", "536221234")]),
+        ("7,12345678Z,ok", [("NATIONAL_ID", "12345678Z")]),
+        ("Bo,+4915123416725,31", [("PHONE", "+4915123416725")]),
+        ("Bo,201-555-9034,31", [("PHONE", "201-555-9034")]),
+        # Beside other numbers.
+        ("card 4111 1111 1111 1111 12/27 123", [("CARD", "4111 1111 1111 1111")]),
+        ("cards 4111 1111 1111 1111 5555 5555 5555 4444", [
+            ("CARD", "4111 1111 1111 1111"), ("CARD", "5555 5555 5555 4444")]),
+        ("I paid 20 4111 1111 1111 1111", [("CARD", "4111 1111 1111 1111")]),
+        # As JSON, HTML, URLs and Markdown write it.
+        (r'{"text": "a\n4111111111111111\n+4915123416725"}', [
+            ("CARD", "4111111111111111"), ("PHONE", "+4915123416725")]),
+        (r'"jo\u0040example.com"', [("EMAIL", r"jo\u0040example.com")]),
+        ("jo&#64;example.com; jo&commat;example.org", [
+            ("EMAIL", "jo&#64;example.com"), ("EMAIL", "jo&commat;example.org")]),
+        ("https://a.example/u?m=jo%40example.com", [("EMAIL", "jo%40example.com")]),
+        ("_4111111111111111_ __536-22-1234__", [
+            ("CARD", "4111111111111111"), ("SSN", "536-22-1234")]),
+        ("**Password:** hunter2!Xy9", [("SECRET", "hunter2!Xy9")]),
+        # Bare, where a word of its own is near; words behind it; small letters.
+        ("CPF 11144477735", [("NATIONAL_ID", "11144477735")]),
+        ("SIN 413164872", [("NATIONAL_ID", "413164872")]),
+        ("mi dni es 12345678z", [("NATIONAL_ID", "12345678z")]),
+        ("mi DNI: 12.345.678-Z", [("NATIONAL_ID", "12.345.678-Z")]),
+        ("Passport # 518023015", [("NATIONAL_ID", "518023015")]),
+        ("536221234 is my SSN", [("SSN", "536221234")]),
+        ("ruf mich an: 004915123463299", [("PHONE", "004915123463299")]),
+        ("llámame al 612 34 56 78", [("PHONE", "612 34 56 78")]),
+        ("phone #201-550-1628", [("PHONE", "201-550-1628")]),
+        ('"jo miller"@example.com', [("EMAIL", '"jo miller"@example.com')]),
+        ("jo@[203.0.113.7]", [("EMAIL", "jo@[203.0.113.7]")]),
+        ("http://93.184.216.34/2024/x", [("IP", "93.184.216.34")]),
+        ("ping fe80::4169", [("IP", "fe80::4169")]),
+        ("IPv6:2a02:8108::1", [("IP", "2a02:8108::1")]),
+        ("MAC:15:0d:ed:a2:85:fa", [("MAC", "15:0d:ed:a2:85:fa")]),
+        ("redis://:s3cr3tpass@localhost:6379/0", [
+            ("URL", "redis://:s3cr3tpass@localhost:6379/0")]),
+        ("postgres://bo:ab#S3cr3t@db:5432/x", [("URL", "postgres://bo:ab#S3cr3t@db:5432/x")]),
+        ('"SecretAccessKey": "BYitq8PzQ1Lr7vT3xW9e"', [("SECRET", "BYitq8PzQ1Lr7vT3xW9e")]),
+        ("dbPassword = 'hEYmjVC1KIvY34'", [("SECRET", "hEYmjVC1KIvY34")]),
+        ("DB_PASS=PJ5i3W191#fq3q", [("SECRET", "PJ5i3W191#fq3q")]),
+        ("<password>jw2L48015#WvUh</password>", [("SECRET", "jw2L48015#WvUh")]),
+        ("curl -u bo:Q7LJPu913#qBHV https://x.example", [("SECRET", "Q7LJPu913#qBHV")]),
+        ("aGVsbG8gd29ybGQ\naGVsbG8=\n-----END PRIVATE KEY-----", [
+            ("SECRET", "aGVsbG8gd29ybGQ\naGVsbG8=\n-----END PRIVATE KEY-----")]),
+        ('"dateOfBirth":"01/11/1945"', [("DATE_OF_BIRTH", "01/11/1945")]),
+        ("| DOB | 07/05/1984 |", [("DATE_OF_BIRTH", "07/05/1984")]),
+        ("DOB: 1986/07/16", [("DATE_OF_BIRTH", "1986/07/16")]),
+        ("Lindenweg 120, 87318 München", [("ADDRESS", "Lindenweg 120, 87318 München")]),
+        ("2 rue de Rivoli, 75043 Paris", [("ADDRESS", "2 rue de Rivoli, 75043 Paris")]),
+        ("mail it to PO Box 3748, Dayton, OH 67567", [
+            ("ADDRESS", "PO Box 3748, Dayton, OH 67567")]),
     ],
 )  # fmt: skip
 def test_values_are_found_whole(text: str, expected: list[tuple[str, str]]) -> None:
@@ -68,6 +123,17 @@ def test_values_are_found_whole(text: str, expected: list[tuple[str, str]]) -> N
         "order number 4556299197925850",  # passes it, and is called otherwise
         "version 1.2.3.4, build 20240512",
         "pi is 3.14159265358979",
+        "pip install torch==4.4.5.9",
+        "API_KEY=your_api_key_here0",
+        "see arXiv:0929.75123",
+        "order no. 9227 5122 4993 is late",
+        "12,345,678,901,234 of 1,234,567,890",
+        "it costs 12 345 678,90 in all",
+        "the block 10.0.0.0/8 is private",
+        "2020 2021 2022 2023 2024 2025 2026",
+        "https://example.com:8080/@someone",
+        r"\\nabla \\times \\theta \\newline",
+        "297 - 22 - 9462",
         "from 1914-1918 and 1939-1945",
         "on 2024-05-12 at 12:30:45",
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
