@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from components.core.config import ConfigError
+from components.core.config import ConfigError, within
 from pipelines.config import PipelineConfig
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -74,6 +74,15 @@ def parse_setting(setting: str) -> dict[str, Any]:
         value = {key: value}
     assert isinstance(value, dict)
     return value
+
+
+def shown(setting: str) -> str:
+    """A setting as it may be recorded: without the value where that can hold a personal field's."""
+    path = setting.partition("=")[0].strip()
+    for field in PipelineConfig.personal():
+        if within(path, field) or within(field, path):
+            return f"{field if within(path, field) else path}=(not shown: personal)"
+    return setting
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

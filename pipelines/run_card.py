@@ -14,6 +14,7 @@ from components.core.pipeline_run import describe_pipeline
 from components.core.systems import title
 from components.core.version import git_commit
 from pipelines.catalogue import Entry
+from pipelines.profile import shown
 from pipelines.runs import Run
 from pipelines.summary_view import figure
 
@@ -31,8 +32,10 @@ def write(
 ) -> None:
     """Describe a run that has ended; a store that is down does not undo the run.
 
-    ``inputs`` are those of the command line, as they were given.
+    ``inputs`` are those of the command line, as they were given; so are ``settings``, of which
+    personal ones are told without their value.
     """
+    settings = [shown(setting) for setting in settings]
     options = "".join(f" --set {setting}" for setting in settings)
     options += "".join(f" --input {text}" for text in inputs)
     tags = {

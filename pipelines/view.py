@@ -1,7 +1,8 @@
 """What a person sees while a pipeline runs here: one line a step, a bar for those at work.
 
 It reads the plain lines that steps print (``components.core.progress``, ``components.core.launch``)
-and what KFP's runner says about tasks. Every line also goes to the log file, unshortened.
+and what KFP's runner says about tasks. Every line also goes to the log file, unshortened; but not
+the configs that KFP prints, which may name people (``components.core.config.PERSONAL``).
 """
 
 import io
@@ -30,6 +31,8 @@ _START = re.compile(r"^stage (?P<label>\S+) started$")
 _DONE = re.compile(r"^stage (?P<label>\S+) done in [\d.]+s(?P<figures>.*)$")
 _EMPTY = re.compile(r"^input \S+ stays empty: ")
 _ERROR = re.compile(r"^error: (?P<message>.*)$")
+#: JSON in a string of JSON: a config among the parameters of a step, as KFP's executor prints them.
+_CONFIG = re.compile(r'"\{[^"]*\\".*"')
 #: Colours and cursor movements of whatever a step runs.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -146,7 +149,7 @@ class View(io.TextIOBase):
             for line in lines:
                 # A bar that rewrites its line: only its last form counts.
                 plain = _ESCAPES.sub("", line).rpartition("\r")[2]
-                self.log.write(plain + "\n")
+                self.log.write(_CONFIG.sub('"(a config)"', plain) + "\n")
                 self.line(plain.strip())
         return len(text)
 

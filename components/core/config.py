@@ -3,14 +3,18 @@
 A config crosses process borders as one JSON string (KFP turns the integers of a ``dict`` parameter
 into floats), so that form has to be canonical: the same config is the same string, and the digest
 of that string is a cache key and part of what a manifest says about how a thing came to be.
+
+A field that may name people is marked ``PERSONAL``: what is logged or recorded of a config
+(``Config.shown``, ``flatten``) has counts in its place. Digests are made of the true value.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import pydantic
+from pydantic import SerializationInfo, SerializerFunctionWrapHandler, WrapSerializer
 
 from components.core.errors import UserError
 
@@ -19,6 +23,27 @@ Scalar = str | int | float | bool | None
 
 class ConfigError(UserError):
     """An unknown key or a bad value; names the dotted path, the value and the expected form."""
+
+
+def _counted(value: object) -> str:
+    """``3 values under 2 keys (not shown: personal)``."""
+
+    def values(inner: object) -> int:
+        if isinstance(inner, Mapping):
+            inner = tuple(inner.values())
+        return sum(map(values, inner)) if isinstance(inner, tuple | list) else 1
+
+    keys = f" under {len(value)} keys" if isinstance(value, Mapping) else ""
+    return f"{values(value)} values{keys} (not shown: personal)"
+
+
+def _shown(value: Any, plain: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    return _counted(value) if value and info.context == _FOR_RECORDS else plain(value)
+
+
+_FOR_RECORDS = {"for": "records"}
+#: Marks a field that may name people, as in ``labelers: Annotated[tuple[str, ...], PERSONAL]``.
+PERSONAL = WrapSerializer(_shown)
 
 
 class Config(pydantic.BaseModel):
@@ -36,13 +61,29 @@ class Config(pydantic.BaseModel):
         """sha256 (hex) of the canonical JSON."""
         return sha256_hex(self.canonical_json())
 
+    def shown(self) -> dict[str, Any]:
+        """Plain values for logs and records: counts in place of what is personal."""
+        return self.model_dump(mode="json", context=_FOR_RECORDS)
+
+    @classmethod
+    def personal(cls) -> list[str]:
+        """Dotted paths of the fields that are marked ``PERSONAL``, those of sections among them."""
+        paths = []
+        for name, field in cls.model_fields.items():
+            section = field.annotation
+            if PERSONAL in field.metadata:
+                paths.append(name)
+            elif isinstance(section, type) and issubclass(section, Config):
+                paths += [f"{name}.{path}" for path in section.personal()]
+        return paths
+
     @classmethod
     def from_json(cls, text: str, at: str = "") -> Self:
         """Read a config from JSON. ``at`` is the dotted path that errors are reported under."""
         try:
             return cls.model_validate_json(text)
         except pydantic.ValidationError as error:
-            raise ConfigError(describe(error, at)) from None
+            raise ConfigError(describe(error, at, cls.personal())) from None
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], at: str = "") -> Self:
@@ -70,7 +111,7 @@ def sha256_hex(text: str) -> str:
 def flatten(config: Config, prefix: str = "") -> dict[str, Scalar]:
     """The config as dotted keys, ``{"ppo.kl_coefficient": 0.02}``, for MLflow params.
 
-    Lists stay one value, in their JSON form.
+    Lists stay one value, in their JSON form; what is personal is counted.
     """
 
     def walk(value: object, path: str) -> dict[str, Scalar]:
@@ -84,16 +125,22 @@ def flatten(config: Config, prefix: str = "") -> dict[str, Scalar]:
         assert value is None or isinstance(value, str | int | float | bool)
         return {path: value}
 
-    return walk(config.model_dump(mode="json"), prefix)
+    return walk(config.shown(), prefix)
 
 
-def describe(error: pydantic.ValidationError, at: str = "") -> str:
-    """One line a problem: dotted path, value, expected form."""
+def describe(error: pydantic.ValidationError, at: str = "", personal: Sequence[str] = ()) -> str:
+    """One line a problem: dotted path, value, expected form.
+
+    Of a field among ``personal`` the path ends with its name, and the value's type stands for it.
+    """
     lines = []
     for problem in error.errors(include_url=False):
-        path = ".".join([part for part in [at] if part] + [str(part) for part in problem["loc"]])
+        inner = ".".join(str(part) for part in problem["loc"])
+        field = next((path for path in personal if within(inner, path)), None)
+        path = ".".join(part for part in (at, field or inner) if part)
         value = problem["input"]
-        shown = f"{type(value).__name__}" if isinstance(value, dict | list) else repr(value)
+        plain = not field and not isinstance(value, dict | list)
+        shown = repr(value) if plain else type(value).__name__
         if problem["type"] == "extra_forbidden":
             lines.append(f"{path}: unknown key (value {shown})")
         elif problem["type"] == "missing":
@@ -101,3 +148,8 @@ def describe(error: pydantic.ValidationError, at: str = "") -> str:
         else:
             lines.append(f"{path}: got {shown}; {problem['msg']}")
     return "\n".join(lines)
+
+
+def within(path: str, field: str) -> bool:
+    """Whether a dotted path is that of a field, or leads into it."""
+    return f"{path}.".startswith(f"{field}.")

@@ -215,7 +215,7 @@ def _log_inputs(
     """Config, code and inputs on the tracker's run; fails early on a missing reference."""
     tracker.params(params)
     tracker.params({"code_version": code_version(), "git_commit": git_commit()})
-    tracker.text(config.canonical_json(), "config.json")
+    tracker.text(canonical_json(config.shown()), "config.json")
     for reference in inputs.parents():
         inputs.manifest(reference)
         tracker.dataset(reference, "input")

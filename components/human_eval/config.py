@@ -1,11 +1,11 @@
 """Configs of the export of blind tasks and of the import of labels."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import pydantic
 from pydantic import Field
 
-from components.core.config import Config
+from components.core.config import PERSONAL, Config
 from components.core.records import Split
 
 
@@ -101,7 +101,7 @@ class ImportConfig(Config):
         description="Split that the rankings belong to; a prompt's own split where the input "
         "'prompts' is given.",
     )
-    heldout_labelers: tuple[str, ...] = Field(
+    heldout_labelers: Annotated[tuple[str, ...], PERSONAL] = Field(
         default=(),
         description="Labelers who never write training data: ids or emails, '*' stands for any "
         "characters (heldout-*@example.org).",

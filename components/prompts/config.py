@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 from pydantic import Field
 
-from components.core.config import Config, canonical_json
+from components.core.config import PERSONAL, Config, canonical_json
 from components.core.records import Source
 
 #: What happens to a recognised value. ``pseudonymise`` gives the same token all over one run.
@@ -217,7 +217,9 @@ class PromptsConfig(Config):
         description="Key of the hash that sends users to splits. Keep it over rounds: a user then "
         "never moves. Not a secret.",
     )
-    labeler_groups: dict[str, tuple[Annotated[str, Field(min_length=1)], ...]] = Field(
+    labeler_groups: Annotated[
+        dict[str, tuple[Annotated[str, Field(min_length=1)], ...]], PERSONAL
+    ] = Field(
         {},
         description="Groups of labelers whose prompts go to one split together: by name, patterns "
         "of user ids (* and ?). A labeler in no group goes alone, as a user does. A new member "

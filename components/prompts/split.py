@@ -12,13 +12,18 @@ rounds cannot be linked.
 """
 
 import hmac
+import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from components.core.errors import UserError
 from components.core.records import Source, Split
 
 #: Holds the secret of the pseudonyms; optional.
 PSEUDONYM_KEY = "INSTRUCTFLOW_PSEUDONYM_KEY"
+#: Characters that it has at least: what is published under a weak one lets anyone guess at it, and
+#: whoever guessed it can tell who is who.
+LEAST_KEY = 32
 
 
 def unit_hash(key: str, *parts: str) -> float:
@@ -45,6 +50,18 @@ def split_of(unit: str, key: str, validation_share: float, test_share: float) ->
     if point < test_share:
         return "test"
     return "validation" if point < test_share + validation_share else "train"
+
+
+def pseudonym_secret() -> str:
+    """The secret of the pseudonyms, "" where none is set. Raises UserError for one too short."""
+    secret = os.environ.get(PSEUDONYM_KEY, "")
+    if 0 < len(secret) < LEAST_KEY:
+        raise UserError(
+            f"{PSEUDONYM_KEY} has {len(secret)} characters; expected at least {LEAST_KEY} that "
+            "nobody can guess, or none. To make one: "
+            'python -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return secret
 
 
 def pseudonym(user_id: str, number: int, secret: str) -> str:

@@ -21,7 +21,7 @@ from components.prompts.report.headline import headline
 from components.prompts.report.last_round import compare_rounds, last_round
 from components.prompts.report.page import page
 from components.prompts.report.profile import sketch
-from components.prompts.split import PSEUDONYM_KEY
+from components.prompts.split import pseudonym_secret
 from components.prompts.tables import Tables
 from components.prompts.text.language import NAME
 from components.prompts.treat import Recipe, planted, tokenizer_files
@@ -34,15 +34,15 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     earlier rounds published as ``signatures``); previous_audit (optional: the last round's audit,
     which this one is compared with). Outputs: prompts, rejects, signatures, audit.
 
-    Raises BadInput where no prompt is left, where a planted canary of a checksummed or prefixed
-    PII type was not found, or where this round drifted and that is to stop it; nothing is published
-    then.
+    Raises UserError where the key of the pseudonyms is too short; BadInput where no prompt is left,
+    where a planted canary of a checksummed or prefixed PII type was not found, or where this round
+    drifted and that is to stop it; nothing is published then.
     """
+    secret = pseudonym_secret()
     reference = inputs.reference("raw_prompts")
     expect(context.storage, reference, RawPrompt)
     last = last_round(inputs, reference)
     this_round = reference.rpartition("=")[2]
-    secret = os.environ.get(PSEUDONYM_KEY, "")
     tokenizer: dict[str, bytes] = {}
     if "policy" in inputs:
         tokenizer = tokenizer_files(inputs.folder(inputs.reference("policy")))

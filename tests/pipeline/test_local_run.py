@@ -97,6 +97,22 @@ def test_a_failure_says_what_the_step_said(folder: Path) -> None:
     assert kept.total > 0
 
 
+def test_who_stands_in_a_config_is_in_nothing_that_a_run_leaves(
+    folder: Path, storage: Storage, root: str, tmp_path: Path
+) -> None:
+    person = "wilma.kessler001"
+    found, _ = run(steps=3, people={"berlin": [f"{person}@corp-example.net"]})
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    left = {str(path): path.read_bytes() for path in files}
+    left |= {info.uri: storage.get_bytes(info.uri) for info in storage.list(f"{root}/")}
+    assert any(name.endswith("/config.json") for name in left)
+    assert [name for name, data in left.items() if person.encode() in data] == []
+    params = load_client()().get_run(parent_run_id(found.id)).data.params
+    assert params["counting.people"] == "1 values under 1 keys (not shown: personal)"
+    # What the log is read for is in it.
+    assert b"Got executor_input" in left[str(tmp_path / folder / "log.txt")]
+
+
 def run_twice(fresh: bool = False, **second: Any) -> tuple[runs.Run, list[str]]:
     screen = io.StringIO()
     arguments = {

@@ -5,12 +5,12 @@ python counting_stage.py --config '{"steps": 40}'
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 
-from components.core.config import Config
+from components.core.config import PERSONAL, Config
 from components.core.errors import BadInput
 from components.core.shell import main
 from components.core.stage import Context, Inputs, Outputs, Stage
@@ -28,6 +28,9 @@ class CountingConfig(Config):
     pause: float = Field(default=0.0, description="Seconds a step.")
     fault: Literal["", "input", "defect"] = Field(default="", description="How it fails.")
     system: str = Field(default="counting", description="Name of what it publishes.")
+    people: Annotated[dict[str, tuple[str, ...]], PERSONAL] = Field(
+        default={}, description="Who it is for, by group."
+    )
 
 
 def run(config: CountingConfig, inputs: Inputs, outputs: Outputs, context: Context) -> None:

@@ -1,5 +1,6 @@
 """What MLflow shows of a run: its name, tags and inputs, and the figures that it is judged by."""
 
+import json
 from typing import Any
 
 import mlflow
@@ -57,6 +58,26 @@ def test_the_parent_run_says_what_was_set_and_what_came_of_it(client: mlflow.Mlf
     experiment = client.get_experiment(parent.info.experiment_id)
     # What makes the UI open the runs.
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_who_stands_in_a_setting_is_not_told(client: mlflow.MlflowClient) -> None:
+    open_tracker("real-2", "sft", "work", artifacts="").finish("FINISHED")
+    person = "wilma@corp.example"
+    settings = [
+        f'prompts.labeler_groups={{"berlin": ["{person}"]}}',
+        f'prompts={{"labeler_groups": {{"berlin": ["{person}"]}}}}',
+        f"prompts.labeler_groups.{person.partition('@')[0]}=[a]",
+        f'systems_import.heldout_labelers=["{person}"]',
+        "prompts.max_tokens=9",
+    ]
+    run_card.write(Run("real-2", "print", report="r"), find("rlhf"), "real", settings, SUMMARY)
+    parent = client.get_run(parent_run_id("real-2"))
+    assert "wilma" not in json.dumps(parent.to_dictionary())
+    hidden = "(not shown: personal)"
+    assert parent.data.tags["instructflow.settings"] == (
+        f"prompts.labeler_groups={hidden} prompts={hidden} prompts.labeler_groups={hidden} "
+        f"systems_import.heldout_labelers={hidden} prompts.max_tokens=9"
+    )
 
 
 def test_a_store_that_is_down_does_not_undo_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The progress view reads the lines that steps and KFP's local runner print."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -73,6 +74,20 @@ def test_the_log_holds_every_line_without_colours() -> None:
     assert "Executing task 'human-eval-export-2'\n" in log
     assert "Got executor_input" in log
     assert log.endswith("100%\nno newline at the end\n")
+
+
+def test_the_log_has_no_configs_but_all_else_of_a_step() -> None:
+    shown = Shown()
+    config = json.dumps({"people": {"berlin": ["wilma@corp.example"]}})
+    values = {"config": config, "loop": [config, "{ " + config[1:]], "notes": "", "n": "{}"}
+    text = json.dumps({"inputs": {"parameterValues": values}}, indent=4)
+    with shown.view as view:
+        view.write(text + "\nerror: ppo: got {'a': 1}; expected \"b\"\n")
+    log, _, rest = shown.log.getvalue().rpartition("\nerror: ")
+    assert json.loads(log)["inputs"]["parameterValues"] == {
+        "config": "(a config)", "loop": ["(a config)"] * 2, "notes": "", "n": "{}",
+    }  # fmt: skip
+    assert rest == "ppo: got {'a': 1}; expected \"b\"\n"
 
 
 def test_two_policies_at_once_are_two_lines() -> None:

@@ -1,15 +1,19 @@
 """The cap's draw and the splits: deterministic, order-free, by source, by group, stable."""
 
 import random
+import shlex
+import subprocess
+import sys
 from collections import Counter, defaultdict
 
 import pyarrow as pa
 import pytest
 
 from components.core.config import ConfigError
+from components.core.errors import UserError
 from components.prompts.cap import draw, over_cap
 from components.prompts.config import PromptsConfig
-from components.prompts.split import split_of, split_unit
+from components.prompts.split import PSEUDONYM_KEY, pseudonym_secret, split_of, split_unit
 from components.prompts.tables import Tables
 
 
@@ -89,6 +93,25 @@ def test_a_user_whose_id_is_a_groups_name_is_not_the_group() -> None:
     groups = {"north": ["a", "b"]}
     assert split_unit("north", "labeler", groups) != split_unit("a", "labeler", groups)
     assert split_unit("a", "labeler", groups) == split_unit("b", "labeler", groups)
+
+
+def test_a_short_key_of_pseudonyms_is_refused_and_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PSEUDONYM_KEY, "sunshine")
+    with pytest.raises(UserError, match="8 characters; expected at least 32") as caught:
+        pseudonym_secret()
+    assert PSEUDONYM_KEY in str(caught.value)
+    assert "sunshine" not in str(caught.value)
+    monkeypatch.setenv(PSEUDONYM_KEY, "x" * 31)
+    with pytest.raises(UserError):
+        pseudonym_secret()
+    # What the message tells to do makes one that is taken.
+    command = shlex.split(str(caught.value).partition("To make one: ")[2])
+    made = subprocess.check_output([sys.executable, *command[1:]], text=True).strip()
+    for secret in (made, "x" * 32, ""):
+        monkeypatch.setenv(PSEUDONYM_KEY, secret)
+        assert pseudonym_secret() == secret
 
 
 def test_caps_are_configured_by_source() -> None:

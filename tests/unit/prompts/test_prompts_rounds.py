@@ -8,7 +8,7 @@ import pytest
 
 from components.core.config import Config
 from components.core.dataset import Provenance, publish_records, read_table
-from components.core.errors import BadInput
+from components.core.errors import BadInput, UserError
 from components.core.progress import Progress
 from components.core.records import Message, RawPrompt
 from components.core.stage import Context, Inputs, Outputs
@@ -65,7 +65,7 @@ def run(
 def test_second_round_is_compared_with_the_first(
     storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(PSEUDONYM_KEY, "secret of the test")
+    monkeypatch.setenv(PSEUDONYM_KEY, "secret of the test, long enough!")
     first_raw = raw(storage, root, 0, range(100))
     first, audit = run(storage, root, tmp_path / "1", {"raw_prompts": first_raw}, PromptsConfig())
     assert audit["drift"] is None
@@ -118,7 +118,21 @@ def test_a_round_that_drifted_is_not_published_where_that_stops_it(
     assert config.rules() == PromptsConfig().rules()
 
 
-@pytest.mark.parametrize("secret", ["", "secret of the test"])
+def test_a_round_with_a_short_key_of_pseudonyms_does_not_start(
+    storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PSEUDONYM_KEY, "sunshine")
+    nothing = f"{root}/datasets/raw_prompts/{'0' * 16}#sha256={'0' * 64}"
+    config = PromptsConfig()
+    context: Any = None
+    outputs: Any = None
+    inputs = Inputs({"raw_prompts": nothing}, storage, tmp_path)
+    with pytest.raises(UserError, match=PSEUDONYM_KEY):
+        STAGE.run(config, inputs, outputs, context)
+    assert list(storage.list(f"{root}/")) == []
+
+
+@pytest.mark.parametrize("secret", ["", "secret of the test, long enough!"])
 def test_nothing_that_is_published_names_a_user(
     storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:

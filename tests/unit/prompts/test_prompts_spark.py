@@ -141,7 +141,7 @@ def test_no_secret_stands_in_what_spark_writes(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     spark, events = session
-    monkeypatch.setenv(PSEUDONYM_KEY, "a key of pseudonyms")
+    monkeypatch.setenv(PSEUDONYM_KEY, "a key of pseudonyms, long enough")
     keys: list[bytes] = []
 
     def noted(secret: str, seed: str) -> bytes:
@@ -158,7 +158,7 @@ def test_no_secret_stands_in_what_spark_writes(
     captured = capfd.readouterr()
     told = json.dumps(spark.sparkContext.getConf().getAll()) + captured.out + captured.err
     (key,) = keys
-    secrets = [b"a key of pseudonyms", os.environ["AWS_SECRET_ACCESS_KEY"].encode()]
+    secrets = [b"a key of pseudonyms, long enough", os.environ["AWS_SECRET_ACCESS_KEY"].encode()]
     secrets += [key, key.hex().encode(), base64.b64encode(key)]
     for secret in secrets:
         assert secret not in written
