@@ -12,10 +12,10 @@ from components.prompts.working_rows import Batches, Indices, Mask, Strings, Vec
 
 #: Of all raw rows (``look.FACTS``).
 _LOOKED = """row bigint, id varchar, fault varchar, characters bigint, id_key blob, user_key blob,
-digest blob, length bigint, time bigint"""
+digest blob, length bigint, time bigint, source varchar, draw ubigint"""
 #: Of treated rows, beside their ``position`` in the files; the words are those of ``treat``.
 _TREATED = """position bigint, row bigint, reason varchar, rule varchar, source varchar,
-time bigint, split varchar, tokens bigint, use_case varchar, language varchar, draw ubigint,
+time bigint, split varchar, tokens bigint, use_case varchar, language varchar,
 digest blob, query_digest blob, length bigint, words bigint"""
 _COLUMNS = [column.split()[0] for column in _TREATED.split(",")][1:]
 
@@ -52,7 +52,7 @@ class Collected:
         self.signatures.extend(raw[data.offset : data.offset + len(data)])
         numbers = batch.select(_COLUMNS)
         self.tables.append("treated", numbers.add_column(0, "position", positions))
-        self.batches.add(batch.drop_columns(["text", "query", "signature", "draw"]))
+        self.batches.add(batch.drop_columns(["text", "query", "signature"]))
 
     def __len__(self) -> int:
         return len(self.signatures)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from components.core.records import RawPrompt
 from components.core.shards import rows_of
+from components.prompts.cap import draw
 from components.prompts.dedup.signatures import digest
 from components.prompts.row_ids import person_in
 from components.prompts.text.normal_forms import conversations
@@ -32,20 +33,24 @@ FACTS = pa.schema(
         pa.field("digest", _KEY),
         pa.field("length", pa.int64()),
         pa.field("time", pa.int64()),
+        pa.field("source", pa.string()),
+        # Place in the draw of those that stay below their user's cap.
+        pa.field("draw", pa.uint64()),
     ]
 )
 
 
-def look(batch: pa.RecordBatch, first_row: int, max_characters: int) -> pa.RecordBatch:
+def look(batch: pa.RecordBatch, first_row: int, max_characters: int, key: str) -> pa.RecordBatch:
     """Facts of raw rows.
 
     Args:
         batch: rows of ``raw_prompts``.
         first_row: the number of its first row in the whole dataset.
         max_characters: longer prompts are not looked at any further.
+        key: of the draw.
     """
     raw = list(rows_of(batch))
-    facts = [_facts(row, first_row + place) for place, row in enumerate(raw)]
+    facts = [_facts(row, first_row + place, key) for place, row in enumerate(raw)]
     short = [
         place
         for place, fact in enumerate(facts)
@@ -60,12 +65,15 @@ def look(batch: pa.RecordBatch, first_row: int, max_characters: int) -> pa.Recor
     return pa.RecordBatch.from_pylist(facts, schema=FACTS)
 
 
-def _facts(row: dict[str, Any], number: int) -> dict[str, Any]:
-    name, user, wrong = row["id"] or "", row["user_id"] or "", fault(row)
+def _facts(row: dict[str, Any], number: int, key: str) -> dict[str, Any]:
+    name, user = row["id"] or "", row["user_id"] or ""
+    held = person_in(name, user)
+    wrong = fault(row, held)
     return {
         "row": number,
-        # Nobody's name is published, in an id neither; the row number finds the row.
-        "id": "" if person_in(name, user) else name,
+        # Nobody's name is published, in an id neither; without a user nobody can tell whose it
+        # holds. The row number finds the row.
+        "id": name if user.strip() and not held else "",
         "fault": wrong,
         "characters": 0 if wrong else sum(len(turn["content"]) for turn in row["messages"]),
         "id_key": digest(name),
@@ -73,16 +81,18 @@ def _facts(row: dict[str, Any], number: int) -> dict[str, Any]:
         "digest": bytes(16),
         "length": 0,
         "time": row["time"] or 0,
+        "source": row["source"] or "",
+        "draw": draw(key, name),
     }
 
 
-def fault(row: dict[str, Any]) -> str:
-    """What is wrong with a raw row, or ""."""
+def fault(row: dict[str, Any], held: str) -> str:
+    """What is wrong with a raw row whose id names a person by ``held``, or ""."""
     if not row["id"]:
         return "id is empty"
     if not (row["user_id"] or "").strip():
         return "user_id is empty"
-    if held := person_in(row["id"], row["user_id"]):
+    if held:
         return f"id holds {held}"
     if row["source"] not in ("api", "labeler"):
         return "source is neither api nor labeler"

@@ -2,7 +2,7 @@
 
 1. Look: validity, and what tells rows apart (``look``, an engine's map).
 2. Exact duplicates: the next map then sees each text once. What befalls the row that stays befalls
-   its duplicates.
+   its duplicates. A row that may be over its user's cap stands for none that is not.
 3. Treat: length in tokens, PII with canaries among the rows, language, use case, signature
    (``treat``, an engine's map).
 4. Duplicates of what may be published: texts that redaction made equal, then what an earlier round
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.core.records import Message, Source
-from components.prompts.cap import over_cap
+from components.prompts.cap import beyond, over_cap
 from components.prompts.collected import Collected, looked
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup.corpus import Corpus
@@ -39,12 +39,16 @@ from components.prompts.working_rows import Marks
 
 STEPS = 5
 Report = Callable[[int], None]
-#: Rows after the first look, and treated rows, that are still there.
-_LEFT = "select * from looked anti join dropped using (row)"
-_TREATED = "select * from treated anti join dropped using (row)"
+#: Rows after the first look, and treated rows, that are still there, and whether they may be over
+#: their user's cap.
+_LEFT, _TREATED = (
+    f"""select rows.*, beyond_cap.row is not null as over from {table} as rows
+    left join beyond_cap on beyond_cap.row = rows.row anti join dropped on dropped.row = rows.row"""
+    for table in ("looked", "treated")
+)
 _OF_USERS = {
-    "still_there": f"select position, row, source, draw from ({_TREATED})",
-    "of_users": "select s.*, user_key from still_there as s join looked using (row)",
+    "still_there": f"select position, row, source from ({_TREATED})",
+    "of_users": "select s.*, user_key, draw from still_there as s join looked using (row)",
 }
 _EXACT = "exact: same normal form"
 _REDACTED = "exact: same normal form after redaction"
@@ -105,7 +109,9 @@ def prepare(
     # 1. Rows that no later step could look at are dropped.
     rows = looked(tables, engine.look())
     ledger = Ledger(tables)
+    tables.create("beyond_cap", "row bigint")
     _validate(ledger, config)
+    _note_beyond_cap(tables, config)
     report(1)
 
     # 2. Exact duplicates. They wait for the fate of the row that stands for them.
@@ -155,6 +161,20 @@ def _validate(ledger: Ledger, config: PromptsConfig) -> None:
         from looked where characters > $limit""",
         limit=config.max_characters,
     )
+
+
+def _caps(config: PromptsConfig) -> list[tuple[Source, int]]:
+    """Sources whose users have a cap."""
+    caps = ((source, config.user_cap.of(source)) for source in get_args(Source))
+    return [(source, cap) for source, cap in caps if cap is not None]
+
+
+def _note_beyond_cap(tables: Tables, config: PromptsConfig) -> None:
+    """The table ``beyond_cap``: rows that shall stand for no one else's."""
+    for source, cap in _caps(config):
+        tables.steps(beyond(_LEFT), source=source, cap=cap)
+        tables.run("insert into beyond_cap from beyond")
+    tables.drop("beyond")
 
 
 def _treat(
@@ -229,9 +249,8 @@ def _drop_duplicates(
 def _drop_over_cap(ledger: Ledger, tables: Tables, config: PromptsConfig) -> None:
     """Step 5; the table ``of_users`` has what was left before it, with users."""
     tables.steps(_OF_USERS)
-    for source in get_args(Source):
-        if (cap := config.user_cap.of(source)) is not None:
-            ledger.drop(over_cap("from of_users"), source=source, cap=cap)
+    for source, cap in _caps(config):
+        ledger.drop(over_cap("from of_users"), source=source, cap=cap)
 
 
 def _note_kept(tables: Tables) -> None:

@@ -15,7 +15,6 @@ import pyarrow as pa
 from components.core.errors import BadInput
 from components.core.records import Kind, Message, RawPrompt, Redaction
 from components.core.shards import rows_of
-from components.prompts.cap import draw
 from components.prompts.config import PromptsConfig
 from components.prompts.dedup.signatures import NO_QUERY, digest, signatures
 from components.prompts.pii import registry
@@ -56,8 +55,6 @@ def treated_schema(bins: int) -> pa.Schema:
             pa.field("language", pa.string()),
             pa.field("redactions", pa.list_(_REDACTION)),
             pa.field("findings", pa.list_(_FINDING)),
-            # Place in the draw of those who stay below their user's cap.
-            pa.field("draw", pa.uint64()),
             # Normal form after treatment; a few-shot prompt's query in it, "" (digest 0) for none.
             pa.field("text", pa.string()),
             pa.field("query", pa.string()),
@@ -193,7 +190,6 @@ class Treatment:
             "language": "",
             "redactions": [],
             "findings": [],
-            "draw": draw(config.split_key, prompt.id),
             "text": "",
             "query": "",
             "digest": bytes(16),

@@ -10,7 +10,7 @@ from components.prompts.tables import Tables
 from components.prompts.working_rows import Numbers, Strings, Vectors
 
 #: Rows of this round under the numbers that they are compared by.
-_COLUMNS = "number bigint, row bigint, length bigint, time bigint"
+_COLUMNS = "number bigint, row bigint, length bigint, time bigint, over boolean"
 #: Signatures copied at a time.
 _BLOCK = 1 << 12
 
@@ -18,7 +18,7 @@ _BLOCK = 1 << 12
 class Corpus:
     """Rows that are to be compared, numbered 0..n-1 from the shortest to the longest, then by row.
 
-    The table ``compared`` has their numbers, rows, characters and times. Texts and signatures lie
+    The table ``compared`` has what ``exact.SURVIVOR`` tells them apart by. Texts and signatures lie
     on disk.
     """
 
@@ -33,7 +33,8 @@ class Corpus:
     ) -> None:
         """Args:
         tables: get ``compared``.
-        query: gives ``position`` (in the files), ``row``, ``length`` and ``time`` of the rows.
+        query: gives ``position`` (in the files), ``row``, ``length``, ``time`` and ``over`` of the
+            rows.
         texts: normal forms by position.
         queries: normal forms of the few-shot queries by position, "" where a row has none.
         signatures: ``signatures.signatures`` of the normal forms by position.
@@ -46,14 +47,14 @@ class Corpus:
         #: By number, shape (n, bins).
         self.signatures = Vectors(folder / "compared.signatures", signatures.width)
         tables.create("compared", _COLUMNS)
-        wanted = f"select position, row, length, time from ({query}) order by length, row"
+        wanted = f"select position, row, length, time, over from ({query}) order by length, row"
         for first, batch in tables.enumerate(wanted):
             positions = batch.column("position").to_numpy()
             self._positions.extend(positions)
             for start in range(0, len(positions), _BLOCK):
                 self.signatures.extend(signatures.take(positions[start : start + _BLOCK]))
             numbers = pa.array(np.arange(first, first + batch.num_rows))
-            columns = batch.select(["row", "length", "time"])
+            columns = batch.select(["row", "length", "time", "over"])
             tables.append("compared", columns.append_column("number", numbers))
 
     def __len__(self) -> int:

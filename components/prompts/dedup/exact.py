@@ -2,14 +2,17 @@
 
 #: Of a group the longest row stays, then the earliest, then the first: SQL's order, and the least
 #: of this is the same. Rows have ``length`` in characters, ``time`` in Unix seconds, ``row``.
-SURVIVOR = "(-length, time, row)"
+BEST = "-length, time, row"
+#: But a row that may be ``over`` its user's cap (``cap.beyond``) never stays in the stead of one
+#: that is not: with it, what others wrote as well would go.
+SURVIVOR = f"(over, {BEST})"
 
 
 def equal(query: str) -> str:
     """A query for the rows that others stand for: ``row`` and the ``survivor`` of its digest.
 
     Args:
-        query: gives ``row``, ``digest``, ``length`` and ``time`` of rows.
+        query: gives ``row``, ``digest``, ``length``, ``time`` and ``over`` of rows.
     """
     return f"""select q.row, s.survivor from ({query}) as q join
         (select digest, arg_min(row, {SURVIVOR}) as survivor from ({query})

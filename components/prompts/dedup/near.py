@@ -3,7 +3,7 @@
 1. Candidates: MinHash-LSH over character 5-grams (or neighbours in sorted order, method "prefix").
 2. Verification of every candidate pair.
 3. Clusters: connected components of the pairs that hold.
-4. Survivor of a cluster: the longest row, then the earliest, then the first.
+4. Survivor of a cluster: the longest row, then the earliest, then the first (``exact.SURVIVOR``).
 
 Rows of few words have exact duplicates only: the corpus leaves them out.
 """

@@ -28,7 +28,8 @@ class ProcessEngine:
         """Facts of all raw rows, in their order."""
         first = 0
         for batch in self._raw():
-            yield look(batch, first, self._recipe.config.max_characters)
+            config = self._recipe.config
+            yield look(batch, first, config.max_characters, config.split_key)
             first += batch.num_rows
 
     def treat(self, stays: Marks, canaries: tuple[Canary, ...]) -> Iterator[pa.RecordBatch]:

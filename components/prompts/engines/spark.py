@@ -77,7 +77,7 @@ class SparkEngine:
 
     def look(self) -> Batches:
         """Facts of all raw rows, in their order."""
-        table = self._over_pieces(maps.looking(self._stretches, self._recipe.config.max_characters))
+        table = self._over_pieces(maps.looking(self._stretches, self._recipe.config))
         yield from _in_order(table)
         table.unpersist()
 

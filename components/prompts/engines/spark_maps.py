@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from components.core.dataset import read_batches
 from components.core.storage import Storage
-from components.prompts.config import DedupConfig
+from components.prompts.config import DedupConfig, PromptsConfig
 from components.prompts.dedup.candidates import bucket_pairs
 from components.prompts.dedup.signatures import band_keys
 from components.prompts.dedup.verify import NO, verify
@@ -46,12 +46,12 @@ class Stretches:
         return read_batches(Storage.from_environment(), self.reference, *self.bounds(piece))
 
 
-def looking(stretches: Stretches, max_characters: int) -> Map:
+def looking(stretches: Stretches, config: PromptsConfig) -> Map:
     def run(pieces: Batches) -> Batches:
         for piece in _numbers(pieces):
             first = stretches.bounds(piece)[0]
             for batch in stretches.read(piece):
-                yield _packed(look(batch, first, max_characters))
+                yield _packed(look(batch, first, config.max_characters, config.split_key))
                 first += batch.num_rows
 
     return run

@@ -40,7 +40,9 @@ def main(source: str, result: str, memory_mb: int, method: str, folder: Path) ->
     begun = last
     tables = Tables(folder, memory_mb // 2)
     # All rows; those of them that stay after exact duplicates get a position.
-    tables.create("rows", "row bigint, digest blob, length bigint, words bigint, time bigint")
+    tables.create(
+        "rows", "row bigint, digest blob, length bigint, words bigint, time bigint, over boolean"
+    )
     every = Strings(folder / "every")
     with pa.OSFile(source) as stream:
         for batch in pa.ipc.open_stream(stream):
@@ -50,7 +52,7 @@ def main(source: str, result: str, memory_mb: int, method: str, folder: Path) ->
             tables.append("rows", {
                 "row": rows, "digest": [key.tobytes() for key in digests(normal)],
                 "length": [len(text) for text in normal], "words": word_counts(normal),
-                "time": rows,
+                "time": rows, "over": np.zeros(len(rows), dtype=np.bool_),
             })  # fmt: skip
     count = len(every)
     step("normal form and digest")

@@ -43,12 +43,15 @@ LOOKED = f"""insert into looked select i, 'prompt-' || i,
     key('''case when hash(i) % 10 < 2 then 'same' || (hash(i) % 1000)
         when hash(i) % 10 = 3 then 'one' else 't' || i end''')
 },
-    200 + hash(i) % 1000, hash(i) % 1000000 from range({ROWS}) as r(i)"""
+    200 + hash(i) % 1000, hash(i) % 1000000,
+    case when hash(i) % 3 = 0 then 'api' else 'labeler' end, hash(i * 3) from range({
+    ROWS
+}) as r(i)"""
 TREATED = f"""insert into treated by name select row as position, row,
     case when hash(row) % 50 = 0 then 'pii' else '' end as reason,
     case when hash(row) % 50 = 0 then 'pii: holds CARD' else '' end as rule,
-    case when hash(row) % 3 = 0 then 'api' else 'labeler' end as source, 'train' as split,
-    hash(row) % 900 as tokens, 'chat' as use_case, 'en' as language, hash(row * 3) as draw,
+    source, 'train' as split,
+    hash(row) % 900 as tokens, 'chat' as use_case, 'en' as language,
     {key('''case when hash(row) % 20 = 1 then 'r' || (hash(row) % 500) else 't' || row end''')}
         as digest, from_hex(repeat('00', 16)) as query_digest, length, time, 20 as words
     from ({preparation._LEFT}) anti join copies using (row)"""
@@ -98,10 +101,13 @@ def test_queries_keep_to_their_memory(
     tables.create("by_length", "rank bigint, row bigint")
     tables.create("alike", "asked bigint, old bigint, similarity double")
     tables.create("compared", COMPARED)
+    tables.create("beyond_cap", "row bigint")
+    few = PromptsConfig.from_mapping({"user_cap": {"api": 5, "labeler": 8}})
     ledger, left = Ledger(tables), preparation._TREATED
     made_up = peak_mb()
     tables.run(LOOKED)
     step("validity", lambda: preparation._validate(ledger, config))
+    step("beyond the cap", lambda: preparation._note_beyond_cap(tables, few))
     copies = (
         f"create table copies as select row, survivor as original from ({equal(preparation._LEFT)})"
     )
@@ -122,7 +128,7 @@ def test_queries_keep_to_their_memory(
     redacted = f"select *, 'duplicate' as reason, $rule as rule from ({equal(left)})"
     step("equal after redaction", lambda: ledger.drop(redacted, rule=preparation._REDACTED))
     compared = f"{left} order by length, row"
-    columns = ["row", "length", "time"]
+    columns = ["row", "length", "time", "over"]
     step("compared", lambda: ranked("compared", "number", compared, columns))
     rows = SimpleNamespace(tables=tables, texts=None)
     monkeypatch.setattr(
@@ -132,7 +138,6 @@ def test_queries_keep_to_their_memory(
     step("clusters", lambda: near.clusters(rows, threes, config.dedup, 64))  # type: ignore[arg-type]
     ledger.drop("select *, 'duplicate' as reason, 'near' as rule from near_minhash")
     step("follow", lambda: ledger.follow(preparation._REDACTED))
-    few = PromptsConfig.from_mapping({"user_cap": {"api": 5, "labeler": 8}})
     step("cap", lambda: preparation._drop_over_cap(ledger, tables, few))
     step("copies", lambda: ledger.settle_copies("exact"))
     step("kept", lambda: preparation._note_kept(tables))

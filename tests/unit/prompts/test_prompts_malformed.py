@@ -130,7 +130,7 @@ def test_a_row_of_nulls_is_malformed_and_stops_nothing() -> None:
 
 def test_facts_hold_no_text() -> None:
     rows = [good(1) | {"messages": [{"role": "user", "content": "a secret of mine"}]}]
-    facts = look(to_batch(rows, RAW), 5, 1000)
+    facts = look(to_batch(rows, RAW), 5, 1000, "key")
     assert facts.schema == FACTS
     (fact,) = facts.to_pylist()
     assert (fact["row"], fact["id"], fact["length"]) == (5, "good-1", 16)

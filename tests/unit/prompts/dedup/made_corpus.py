@@ -45,7 +45,7 @@ class MadeCorpus:
     def stored(self) -> Vectors:
         """Fill the table ``treated``; returns the signatures."""
         columns = "position bigint, row bigint, digest blob, query_digest blob, length bigint"
-        self.tables.create("treated", f"{columns}, words bigint, time bigint")
+        self.tables.create("treated", f"{columns}, words bigint, time bigint, over boolean")
         numbers = np.arange(len(self))
         asked = [
             bytes(key) if query else bytes(16)
@@ -55,7 +55,7 @@ class MadeCorpus:
             self.tables.append("treated", {
                 "position": numbers, "row": numbers, "digest": _blobs(self.normal),
                 "query_digest": asked, "length": self.lengths, "words": self.words,
-                "time": self.times,
+                "time": self.times, "over": [False] * len(self),
             })  # fmt: skip
         vectors = Vectors(self.folder / "signatures", BINS)
         vectors.extend(self.signatures)

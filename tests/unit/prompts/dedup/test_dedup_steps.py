@@ -20,12 +20,14 @@ from components.prompts.tables import Tables
 SCRATCH = Path(tempfile.gettempdir())
 
 
-def stands_for(tables: Tables, rows: Sequence[tuple[bytes, int, int]]) -> list[int]:
-    """The row that stands for each row of (digest, length, time)."""
-    tables.create("rows", "row bigint, digest blob, length bigint, time bigint")
+def stands_for(
+    tables: Tables, rows: Sequence[tuple[bytes, int, int]], over: Sequence[int] = ()
+) -> list[int]:
+    """The row that stands for each row of (digest, length, time), some of them over a cap."""
+    tables.create("rows", "row bigint, digest blob, length bigint, time bigint, over boolean")
     for number, (digest, length, time) in enumerate(rows):
         one = {"row": [number], "digest": [digest], "length": [length], "time": [time]}
-        tables.append("rows", one)
+        tables.append("rows", one | {"over": [number in over]})
     found = list(range(len(rows)))
     for row, survivor in tables.rows(equal("select * from rows")):
         found[row] = survivor
@@ -41,6 +43,9 @@ def test_the_longest_stays_then_the_earliest_then_the_first(tables: Tables) -> N
     assert stands_for(tables, rows) == [4, 1, 4, 3, 4, 1]
     rows[4] = (b"17", 5, 9)
     assert stands_for(tables, rows) == [2, 1, 2, 3, 2, 1]
+    # Rows that may be over their user's cap stay only where all of them may.
+    assert stands_for(tables, rows, over=[1, 2, 3]) == [0, 5, 0, 3, 0, 5]
+    assert stands_for(tables, rows, over=[0, 1, 2, 4, 5]) == [2, 1, 2, 3, 2, 1]
 
 
 def test_equal_is_what_a_dictionary_finds(tables: Tables) -> None:
