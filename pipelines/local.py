@@ -181,6 +181,10 @@ def _attempt(
         if done.run != run.id:
             run.borrowed[done.label] = done.work
 
+    def on_stale(error: UserError) -> None:
+        text = f"latest does not name all that a step done before has published: {error}"
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
+
     variables = {
         "INSTRUCTFLOW_RUN_ID": run.id,
         "PYTHONUNBUFFERED": "1",
@@ -197,6 +201,7 @@ def _attempt(
         View(log, console, tuple(run.steps), cache.remembered, on_done, on_found) as view,
         contextlib.redirect_stdout(view),
         _quiet_kfp(view),
+        cache.publishing(on_stale),
     ):
         try:
             run.report = pipeline(**arguments).output

@@ -8,7 +8,7 @@ run starts, or a reference to nothing would come out of the cache for ever.
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from components.core import work
 from components.core.errors import UserError
 from components.core.manifest import MANIFEST, parse_reference
+from components.core.references import make_latest
 from components.core.storage import Storage
 from components.core.work import WorkRecord
 
@@ -40,12 +41,50 @@ class StepCache:
         return len(gone)
 
     def remembered(self, key: str) -> WorkRecord | None:
-        """The work of a cache entry; ``key`` may be the beginning of its name."""
+        """The work of a cache entry; ``key`` may be the beginning of its name.
+
+        A manifest names the work that made its content first, which other work may have made again:
+        the record that has all of the entry's outputs goes first.
+        """
+        found: WorkRecord | None = None
         for path in self.folder.glob(f"{key}*.json"):
-            for reference in _references(_read(path)):
+            published = set(_references(_read(path)))
+            for reference in sorted(published):
                 with contextlib.suppress(UserError):
-                    return work.of_reference(self.storage, self.root, reference)
-        return None
+                    record = work.of_reference(self.storage, self.root, reference)
+                    if published <= set(record.outputs.values()):
+                        return record
+                    found = found or record
+        return found
+
+    @contextlib.contextmanager
+    def publishing(self, on_failure: Callable[[UserError], None]) -> Iterator[None]:
+        """Inside, what a step published is ``latest`` again as soon as the step is found here.
+
+        So ``latest`` ends where it would if each step had done its work now, in the order of this
+        run (docs/adr/0010). It takes the place of a method of KFP's cache of this process, whose
+        runner tells of a step that it skips only in its log. A store that fails does not undo the
+        run: ``on_failure`` is told.
+        """
+        from kfp.local.cache import get_local_cache
+
+        cache = get_local_cache()
+        look_up = cache.get
+
+        def get(key: str) -> Any:
+            outputs = look_up(key)
+            try:
+                for reference in _references(outputs):
+                    make_latest(self.storage, self.root, reference)
+            except UserError as error:
+                on_failure(error)
+            return outputs
+
+        cache.get = get
+        try:
+            yield
+        finally:
+            cache.get = look_up
 
     def _published(self, reference: str) -> bool:
         return self.storage.exists(f"{parse_reference(reference).prefix}/{MANIFEST}")

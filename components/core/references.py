@@ -31,7 +31,8 @@ class Asked:
     input: str
     #: A reference, a name, ``latest``, ``latest-or-none``, or "".
     value: str
-    #: Of what ``latest`` is the newest, as ``kind/name``.
+    #: Of what ``latest`` is the newest, as ``kind/name``; what is given has to be of that kind, and
+    #: of that contract or report.
     newest: str
     #: Whether the pipeline does its work without this input, too.
     optional: bool = False
@@ -74,6 +75,12 @@ def resolve_latest(storage: Storage, root: str, kind: Kind, name: str) -> str:
     return reference
 
 
+def make_latest(storage: Storage, root: str, reference: str) -> None:
+    """Let ``latest`` name a published thing, as if it were published below this root just now."""
+    manifest = open_manifest(storage, reference)
+    storage.put_bytes(pointer(root, manifest.kind, manifest.name), reference.encode())
+
+
 def resolve(storage: Storage, root: str, name_or_reference: str) -> str:
     """A checked reference from what a person may write.
 
@@ -107,7 +114,10 @@ class Resolved:
 
 
 def resolve_inputs(storage: Storage, root: str, inputs: Iterable[Asked]) -> Resolved:
-    """What ``resolve`` makes of each input. All that is wrong with them is one DatasetError."""
+    """What ``resolve`` makes of each input. All that is wrong with them is one DatasetError.
+
+    That an input is of another kind than is asked for is wrong, too.
+    """
     found, empty, problems = [], [], []
     for asked in inputs:
         reference = ""
@@ -139,7 +149,31 @@ def _resolve_input(storage: Storage, root: str, asked: Asked) -> str:
         )
     newest = asked.value in (LATEST, LATEST_OR_NONE)
     wanted = asked.newest if newest else asked.value
-    return resolve(storage, root, wanted) if wanted else ""
+    if not wanted:
+        return ""
+    reference = resolve(storage, root, wanted)
+    _expect(asked, open_manifest(storage, reference))
+    return reference
+
+
+def _expect(asked: Asked, found: Manifest) -> None:
+    """Raises DatasetError where what was given for an input is something else.
+
+    What rows are is told by their contract, and what a report is on by its name; all else is called
+    what its makers please.
+    """
+    kind, _, name = asked.newest.partition("/")
+    told = f"{found.kind}/{found.name}"
+    if kind == "dataset":
+        fits, expected = found.contract.partition("@")[0] == name, f"a dataset of contract {name}"
+    elif kind == "report":
+        fits, expected = found.name == name, asked.newest
+    else:
+        fits, expected = True, f"a {kind}"
+    if found.kind != kind or not fits:
+        if found.contract:
+            told += f" (contract {found.contract})"
+        raise DatasetError(f"input {asked.input}: {asked.value} is {told}; expected {expected}")
 
 
 @dataclass(frozen=True)

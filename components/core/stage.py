@@ -114,8 +114,16 @@ class Inputs:
         return dataset.open_manifest(self._storage, reference)
 
     def rows(self, name: str, record: type[R]) -> Iterator[R]:
-        """The rows of a dataset input, read a batch at a time, checksums verified."""
-        return dataset.read_records(self._storage, self.reference(name), record)
+        """The rows of a dataset input, read a batch at a time, checksums verified.
+
+        Raises DatasetError, naming the input, where it holds other records.
+        """
+        reference = self.reference(name)
+        try:
+            dataset.expect(self._storage, reference, record)
+        except dataset.DatasetError as error:
+            raise dataset.DatasetError(f"input {name}: {error}") from None
+        return dataset.read_records(self._storage, reference, record)
 
     def folder(self, reference: str) -> Path:
         """A published folder (model, report, export), downloaded and verified."""

@@ -52,8 +52,8 @@ def resolve_returned(
             Asked("prompts_dataset", prompts, "dataset/prompts"),
             Asked("documents", documents, "dataset/pretraining"),
             *(Asked("labels", value, "labels/labels") for value in labels),
-            # Of several policies none is the newest.
-            *(Asked("policies", value, value) for value in policies),
+            # Of several policies none is the newest: each is named.
+            *(Asked("policies", value, f"policy/{value}") for value in policies),
         ]
         of_tasks, of_key, of_prompts, of_documents, *rest = resolve_inputs(
             storage, root, asked

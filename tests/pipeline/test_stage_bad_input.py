@@ -155,6 +155,8 @@ def test_a_dataset_of_something_else_is_named(
 ) -> None:
     done = command(prompts.STAGE, {}, {"raw_prompts": demonstrations})
     refused(done, "is a dataset 'demonstrations' (Demonstration), not a dataset of RawPrompt")
+    done = command(gold_stage.STAGE, {}, {"tasks": demonstrations})
+    refused(done, f"input tasks: {demonstrations}: is a dataset 'demonstrations'", "of Task")
 
 
 def test_a_reference_that_leads_nowhere_is_named(command: Command, root: str) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from faulty_s3 import FaultyS3, fails
 from launching import notes
+from small_stages import PROVENANCE, prompt, published, published_folder
 
 from components.core import launch
+from components.core.dataset import publish_records
 from components.core.manifest import DatasetError, parse_reference
 from components.core.references import Asked, resolve_inputs
 from components.core.storage import MissingBucket, NotAllowed, Storage, Unreachable
@@ -64,6 +66,54 @@ def test_latest_is_strict_and_says_what_else_there_is(
 def test_a_name_that_nothing_has_is_an_error(storage: Storage, root: str) -> None:
     with pytest.raises(DatasetError, match=r"^no dataset 'signatures' has been .* below s3://\S+$"):
         resolve_inputs(storage, root, [asked("signatures")])
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        ("dataset/signatures", "a dataset of contract signatures"),
+        ("report/prompts-audit", "report/prompts-audit"),
+        ("policy/base", "a policy"),
+    ],
+)
+def test_an_input_of_another_kind_is_named(
+    storage: Storage, root: str, newest: str, expected: str
+) -> None:
+    prompts = published(storage, root, "prompts", [prompt(1, "train")])
+    for given in ("prompts@latest", prompts):
+        with pytest.raises(DatasetError) as caught:
+            resolve_inputs(storage, root, [Asked("earlier", given, newest, optional=True)])
+        told = "dataset/prompts (contract prompts@1)"
+        assert str(caught.value) == f"input earlier: {given} is {told}; expected {expected}"
+
+
+def test_an_input_of_another_name_is_as_good_unless_it_is_a_report(
+    storage: Storage, root: str, tmp_path: Path
+) -> None:
+    rows = [prompt(1, "train")]
+    named = publish_records(storage, root, "prompts", rows, PROVENANCE, "prompts_of_may")
+    (tmp_path / "text.txt").write_text("a text")
+    policy = published_folder(storage, root, "policy", "ours", tmp_path)
+    published_folder(storage, root, "report", "evaluation", tmp_path)
+    wanted = [
+        Asked("prompts", "prompts_of_may", "dataset/prompts"),
+        Asked("base", policy, "policy/base"),
+    ]
+    assert resolve_inputs(storage, root, wanted).references == (named, policy)
+    wrong = [
+        Asked("prompts", policy, "dataset/prompts"),
+        Asked("base", named, "policy/base"),
+        Asked("previous_audit", "report/evaluation", "report/prompts-audit"),
+    ]
+    with pytest.raises(DatasetError) as caught:
+        resolve_inputs(storage, root, wrong)
+    of_may = "dataset/prompts_of_may (contract prompts@1)"
+    assert str(caught.value) == (
+        f"input prompts: {policy} is policy/ours; expected a dataset of contract prompts; "
+        f"input base: {named} is {of_may}; expected a policy; "
+        "input previous_audit: report/evaluation is report/evaluation; "
+        "expected report/prompts-audit"
+    )
 
 
 def test_a_pointer_to_what_was_deleted_is_an_error(
