@@ -98,6 +98,17 @@ class PiiConfig(Config):
         "found, and are taken out again. Own value.",
     )
 
+    @pydantic.field_validator("regions")
+    @classmethod
+    def _regions_are_known(cls, regions: tuple[str, ...]) -> tuple[str, ...]:
+        # An unknown one would find nothing, and tell nobody.
+        from phonenumbers import SUPPORTED_REGIONS
+
+        unknown = sorted(set(regions) - set(SUPPORTED_REGIONS))
+        if unknown:
+            raise ValueError(f"unknown {', '.join(unknown)}; expected codes such as US, GB, DE")
+        return regions
+
 
 class DriftConfig(Config):
     """How much this round may differ from the last, where the last one's audit is given."""

@@ -52,7 +52,7 @@ _CERTAIN = re.compile(r"\+ ?\d|\(?\d{3}\)?[- ]\d{3}-\d{4}$")
 _NANP_SPACED = re.compile(r"(?:(?:\+?1|001)[-. ])?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}$")
 _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}$|\d{1,2} \d{1,2} \d{4}$|\d{4} \d{1,2} \d{1,2}$"
-    r"|\d{4} ?- ?\d{4}$|\d{4}-\d\d-\d\d[ T]"
+    r"|(?:1\d|20)\d\d ?- ?(?:1\d|20)\d\d$|\d{4}-\d\d-\d\d[ T]"
 )
 _DECIMAL = re.compile(r"(?!0\d)\d+\.\d+$|\d{1,3}(?:\.\d{3})+$")
 
@@ -81,6 +81,9 @@ def phone(config: PiiConfig) -> Entity:
         return match.span() if beside and _is_possible(match.group(), regions) else None
 
     def canary(rng: random.Random) -> Canary:
+        if regions and rng.random() < 0.5:
+            value = example_number(rng.choice(regions))
+            return Canary(f"call me at {value}", value)
         number = f"{rng.randrange(200, 989)}-{rng.randrange(10):04d}"
         value = rng.choice(
             (
@@ -94,6 +97,16 @@ def phone(config: PiiConfig) -> Entity:
 
     rule = Rule("phone.number", _PHONE, gate=DIGITS, check=check)
     return Entity("PHONE", (rule,), "redact", False, canary)
+
+
+def example_number(region: str) -> str:
+    """A number as a region's people write it at home."""
+    import phonenumbers
+
+    of_mobiles = phonenumbers.PhoneNumberType.MOBILE
+    number = phonenumbers.example_number_for_type(region, of_mobiles)
+    number = number or phonenumbers.example_number(region)
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
 
 
 def _parts(match: re.Match[str]) -> Iterator[Span]:

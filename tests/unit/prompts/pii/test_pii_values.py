@@ -2,11 +2,14 @@
 
 import random
 
+import phonenumbers
 import pytest
 
+from components.core.config import ConfigError
 from components.prompts.config import PiiConfig
 from components.prompts.pii.detect import Detector
 from components.prompts.pii.finance import luhn
+from components.prompts.pii.phone import example_number
 from components.prompts.pii.registry import entities
 
 DETECTOR = Detector(entities(PiiConfig()))
@@ -164,6 +167,25 @@ def test_luhn_worked_out_by_hand() -> None:
     # 7992739871: doubled from the right 1->2 (sum 67), so 3 makes 70.
     assert luhn("79927398713")
     assert not any(luhn(f"7992739871{digit}") for digit in "012456789")
+
+
+def test_numbers_of_each_region_as_they_are_written_there() -> None:
+    missed = set()
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        value = example_number(region)
+        detector = Detector(entities(PiiConfig.from_mapping({"regions": [region]})))
+        hits = [hit.entity for hit in detector.find(f"call me at {value}")]
+        if hits != ["PHONE"]:
+            # Of few digits, or like a date.
+            assert sum(map(str.isdigit, value)) < 7 or region == "HT"
+            missed.add(region)
+    assert len(missed) <= 14
+
+
+@pytest.mark.parametrize("region", ["us", "XX", "UK", ""])
+def test_an_unknown_region_is_an_error(region: str) -> None:
+    with pytest.raises(ConfigError, match=r"regions.*expected codes such as US, GB, DE"):
+        PiiConfig.from_mapping({"regions": ["US", region]})
 
 
 def test_a_region_that_is_declared_is_recognised() -> None:
