@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from components.core import work
-from components.core.dataset import download_folder, lineage
+from components.core.dataset import download_folder, lineage, open_manifest
 from components.core.storage import Storage
+from components.prompts.report import drift_view
 from pipelines.config import PipelineConfig
 from pipelines.runs import Run
 
@@ -38,15 +39,20 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
     # run first, and with them its base model stands far back in the lineage.
     distant = reversed(work.behind(storage, root, run.report))
     borrowed = work.read_all(storage, root, run.borrowed.values())
-    records = [*distant, *borrowed, *work.of_run(storage, root, run.id)]
-    figures = _fetch(storage, run.report, folder / "report.html")
+    own = [*borrowed, *work.of_run(storage, root, run.id)]
+    records = [*distant, *own]
+    report = _fetch(storage, run.report, folder / "report.html")
     files = {"report_file": folder / "report.html", "summary_file": folder / "summary.json"}
     audits = [record.outputs["audit"] for record in records if "audit" in record.outputs]
-    if audits and audits[-1] != run.report:
+    audit: Mapping[str, Any] = {}
+    if audits and audits[-1] == run.report:
+        report, audit = {}, report
+    elif audits:
         files["prompts_file"] = folder / "prompts.html"
-        _fetch(storage, audits[-1], files["prompts_file"])
-    summary = gather(config.seed, run, records, figures) | {
-        "inputs": inputs_of(storage, run.report),
+        audit = _fetch(storage, audits[-1], files["prompts_file"])
+    summary = gather(config.seed, run, records, report) | {
+        "drift": drift_of(audit),
+        "inputs": inputs_of(storage, run.report) | taken_up(storage, own),
         "report": run.report,
         "mlflow_run_id": mlflow_run(run.id),
     }
@@ -56,12 +62,13 @@ def write(folder: Path, config: PipelineConfig, run: Run) -> dict[str, Any]:
 
 
 def _fetch(storage: Storage, report: str, page: Path) -> dict[str, Any]:
-    """Copy the page of a published report; its figures, of which an audit of prompts has none."""
+    """Copy the page of a published report or audit of prompts; its figures."""
     with tempfile.TemporaryDirectory() as scratch:
         published = download_folder(storage, report, Path(scratch))
         shutil.copy(published / "report.html", page)
-        said = published / "summary.json"
-        figures: dict[str, Any] = json.loads(said.read_text()) if said.exists() else {}
+        said = [published / name for name in ("summary.json", "audit.json")]
+        texts = [path.read_text("utf-8") for path in said if path.exists()]
+    figures: dict[str, Any] = json.loads(texts[0]) if texts else {}
     return figures
 
 
@@ -72,6 +79,27 @@ def inputs_of(storage: Storage, reference: str) -> dict[str, str]:
         if node.manifest and not node.manifest.provenance.work:
             # What was appended to stands behind what came of it.
             found.setdefault(node.manifest.name, node.reference)
+    return found
+
+
+def taken_up(storage: Storage, records: Sequence[work.WorkRecord]) -> dict[str, str]:
+    """Name of the input -> reference of what a run was given of what earlier runs made.
+
+    Args:
+        storage: where the references lead.
+        records: all work of the run. What came from outside is left to ``inputs_of``.
+    """
+    found: dict[str, str] = {}
+    for record in records:
+        # A round that is run again is given, as the latest, what it then makes once more.
+        others = {ref for r in records if r is not record for ref in r.outputs.values()}
+        for name, references in record.inputs.items():
+            for reference in references:
+                if reference in others or reference in found.values():
+                    continue
+                if open_manifest(storage, reference).provenance.work:
+                    same = sum(known.partition(".")[0] == name for known in found)
+                    found[f"{name}.{same + 1}" if same else name] = reference
     return found
 
 
@@ -141,3 +169,18 @@ def gather(
     if exported:
         summary["tasks_exported"] = int(sum(exported))
     return summary
+
+
+def drift_of(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """What an audit says of drift; empty where there was no last round to compare with."""
+    found = audit.get("drift")
+    if not found:
+        return {}
+    return {
+        **{name: found[name] for name in ("level", "warn", "stop", "action", "previous")},
+        "told": drift_view.line(found),
+        "figures": {
+            figure["name"]: {name: figure[name] for name in ("psi", "chance", "level")}
+            for figure in found["figures"]
+        },
+    }

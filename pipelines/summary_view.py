@@ -104,7 +104,7 @@ def _agreement(summary: Mapping[str, Any]) -> Table | None:
 
 
 def _training(summary: Mapping[str, Any]) -> list[str]:
-    """Losses, the policies' course, and the counts of prompts and tasks."""
+    """Losses, the policies' course, and the counts of prompts and tasks, drift."""
     losses = summary.get("losses", {})
     fell = [
         f"{label} {losses[name][0]:.3f} to {losses[name][-1]:.3f}"
@@ -126,6 +126,8 @@ def _training(summary: Mapping[str, Any]) -> list[str]:
         f"prompts: {prompts['raw']} in, {prompts['kept']} kept; dropped: {dropped or 'none'}; "
         f"PII canaries {canaries['found']} of {canaries['planted']} found"
     )
+    if drift := summary.get("drift"):
+        lines.append(f"drift:   {drift['told']}")
     if "tasks_exported" in summary:
         lines.append(f"tasks:   {summary['tasks_exported']} exported for labelers")
     return lines

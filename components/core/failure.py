@@ -5,8 +5,11 @@ may hold text of prompts, so they stay in the step's own log.
 """
 
 import datetime
+import errno
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +59,42 @@ def record(storage: Storage, root: str, run: str, label: str, error: BaseExcepti
     except UserError as problem:
         told = f"the failure could not be recorded: {without_secrets(str(problem))}"
         print(told, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def telling_full_disk() -> Iterator[None]:
+    """A disk or a quota that is full is told as what it is. Raises UserError in place of OSError.
+
+    To stand inside of the scratch folder: once that is gone there is room again.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError) or not _full(error):
+            raise
+        scratch = Path(tempfile.gettempdir())
+        # Files that Python or Arrow has open raise without their name.
+        name = getattr(error, "filename", None)
+        folder = Path(name).absolute().parent if isinstance(name, str) else scratch
+        advice = "make room there"
+        if folder.is_relative_to(scratch):
+            folder, advice = scratch, "set TMPDIR to a folder on a larger one"
+        raise UserError(f"{folder}: its disk{_size(folder)} is full; {advice}") from error
+
+
+def _full(error: Exception) -> bool:
+    """Whether a disk or a quota is full; libraries in other languages say so in words only."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return "No space left on device" in str(error)
+
+
+def _size(folder: Path) -> str:
+    """How large the disk is; what is free by now says little, as files went with the error."""
+    try:
+        return f" ({shutil.disk_usage(folder).total / 2**20:,.0f} MB)"
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -92,6 +92,7 @@ def run_stage(
         with (
             failure.terminable(),
             tempfile.TemporaryDirectory(prefix="instructflow-") as scratch,
+            failure.telling_full_disk(),
         ):
             workdir = Path(scratch)
             inputs = Inputs(references, storage, workdir)
@@ -119,7 +120,7 @@ def run_stage(
             )
             stage.run(config, inputs, outputs, context)
             seconds = time.monotonic() - started
-            _conclude(stage, params, outputs, context, seconds)
+            _conclude(stage, params, inputs, outputs, context, seconds)
     except BaseException as error:
         failure.record(storage, root, run, label, error)
         status: Status = "FAILED" if isinstance(error, Exception) else "KILLED"
@@ -231,6 +232,7 @@ def _log_inputs(
 def _conclude(
     stage: Stage[Any],
     params: Mapping[str, Scalar],
+    inputs: Inputs,
     outputs: Outputs,
     context: Context,
     seconds: float,
@@ -248,6 +250,7 @@ def _conclude(
         params=dict(params),
         figures=_finite(outputs.headline),
         curves=outputs.curves,
+        inputs=inputs.given(),
         outputs=outputs.references,
     )
     work.save(storage, root, done)

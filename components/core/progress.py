@@ -34,6 +34,10 @@ class Progress:
         tail = "".join(f" {name}={_value(value)}" for name, value in figures.items())
         print(f"progress {self.stage} {done}/{total}{tail}", file=self.stream, flush=True)
 
+    def say(self, text: str) -> None:
+        """One plain line for who reads the step's log."""
+        print(f"{self.stage}: {text}", file=self.stream, flush=True)
+
 
 @dataclass(frozen=True)
 class ProgressLine:

@@ -105,6 +105,10 @@ class Inputs:
             )
         return given[0]
 
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """The references of each input that was given."""
+        return {name: tuple(group) for name, group in self._references.items()}
+
     def parents(self) -> tuple[str, ...]:
         """All references, for lineage, in a stable order."""
         return tuple(sorted({r for group in self._references.values() for r in group}))

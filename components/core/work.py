@@ -35,6 +35,9 @@ class WorkRecord(Config):
     curves: dict[str, list[float]] = Field(
         default_factory=dict, description="Figures as they went over the work, in equal steps."
     )
+    inputs: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="References by input name, of what was given."
+    )
     outputs: dict[str, str] = Field(description="References by output name.")
 
 

@@ -17,8 +17,14 @@ from components.prompts.earlier_rounds import EarlierRounds
 from components.prompts.engines.process import ProcessEngine
 from components.prompts.preparation import STEPS, Engine, Prepared, prepare
 from components.prompts.publication import Publication
+from components.prompts.report.drift_view import line
 from components.prompts.report.headline import headline
-from components.prompts.report.last_round import compare_rounds, last_round
+from components.prompts.report.last_round import (
+    compare_rounds,
+    keep_splits,
+    last_round,
+    split_rules,
+)
 from components.prompts.report.page import page
 from components.prompts.report.profile import sketch
 from components.prompts.split import pseudonym_secret
@@ -34,14 +40,16 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
     earlier rounds published as ``signatures``); previous_audit (optional: the last round's audit,
     which this one is compared with). Outputs: prompts, rejects, signatures, audit.
 
-    Raises UserError where the key of the pseudonyms is too short; BadInput where no prompt is left,
-    where a planted canary of a checksummed or prefixed PII type was not found, or where this round
-    drifted and that is to stop it; nothing is published then.
+    Raises UserError where the key of the pseudonyms is too short; ConfigError where users would
+    move to other splits than in the last round; BadInput where no prompt is left, where a planted
+    canary of a checksummed or prefixed PII type was not found, or where this round drifted and that
+    is to stop it; nothing is published then.
     """
     secret = pseudonym_secret()
     reference = inputs.reference("raw_prompts")
     expect(context.storage, reference, RawPrompt)
     last = last_round(inputs, reference)
+    keep_splits(last, config)
     this_round = reference.rpartition("=")[2]
     tokenizer: dict[str, bytes] = {}
     if "policy" in inputs:
@@ -70,9 +78,11 @@ def run(config: PromptsConfig, inputs: Inputs, outputs: Outputs, context: Contex
             "language": NAME,
             "dedup": config.dedup.method,
         }
-        report = publication.audit(tools)
+        report = publication.audit(tools) | {"split_rules": split_rules(config)}
         rows_per_user, users = publication.raw_users()
         drift = compare_rounds(report, last, rows_per_user, sketch(users, secret), config.drift)
+        if drift:
+            context.progress.say(f"drift {line(report['drift'])}")
 
         outputs.dataset("prompts", "prompts", publication.prompts())
         outputs.dataset("rejects", "rejects", publication.rejects())

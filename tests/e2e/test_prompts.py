@@ -89,6 +89,13 @@ def test_a_round_leaves_out_what_the_last_one_used(tmp_path: Path) -> None:
     assert read_summary(state)["mlflow_run_id"] != told["mlflow_run_id"]
     counts = read_summary(state)["prompts"]
     assert (counts["raw"], counts["kept"], counts["rejected"]) == (110, 80, {"earlier_round": 30})
+    assert set(told["inputs"]) == {"raw_prompts"}
+    again = read_summary(state)
+    assert set(again["inputs"]) == {"raw_prompts", "earlier", "previous_audit"}
+    assert again["inputs"]["previous_audit"] == told["report"] == again["drift"]["previous"]
+    assert told["drift"] == {}
+    assert f"drift:   {again['drift']['told']}" in second.stdout
+    assert f"prompts: drift {again['drift']['told']}" in (state / "log.txt").read_text()
     second_run = mlflow_data(tmp_path, read_summary(state)["mlflow_run_id"])
     assert [name for name in second_run.params if ".input." in name] == ["prompts.input.policy"]
     assert (first_run.metrics["prompts/kept"], second_run.metrics["prompts/kept"]) == (120, 80)
@@ -99,3 +106,9 @@ def test_a_round_leaves_out_what_the_last_one_used(tmp_path: Path) -> None:
     assert "earlier round" in page.lower().replace("_", " ")
     assert prompt(95) not in page
     assert "user-of-" not in page
+
+    # Another key of the splits would move users: the third week does not begin with it.
+    publish(tmp_path, range(200, 300))
+    moved = command(tmp_path, "pipelines.cli", *WEEKLY, "--set", "prompts.split_key=another")
+    assert moved.returncode == 2
+    assert "prompts.split_key: changed since the last round" in moved.stderr

@@ -1,4 +1,4 @@
-"""Drift on the page that people see: each figure's index, and the shares that moved."""
+"""Drift as people see it: a line for logs, and on the page each figure's index and its shares."""
 
 from collections.abc import Mapping
 from html import escape
@@ -15,6 +15,19 @@ _TITLES = {
     "users": "Prompts per user",
     "new_users": "Users whom the round before had not",
 }
+
+
+def line(drift: Mapping[str, Any]) -> str:
+    """One line for logs and the console on an audit's ``drift``: what drifted, beyond what."""
+    parts = []
+    for level in ("stop", "warn"):
+        over = [figure for figure in drift["figures"] if figure["level"] == level]
+        over.sort(key=lambda figure: -figure["psi"])
+        told = ", ".join(f"{f['name']} {f['psi']:.2f} ({_moved(f, 1, '->')})" for f in over)
+        if told:
+            parts.append(f"beyond {level} ({drift[level]:g}): {told}")
+    found = "; ".join(parts) or f"none beyond warn ({drift['warn']:g}) and chance"
+    return f"{found}; population stability index against the last round"
 
 
 def section(audit: Mapping[str, Any]) -> str:
@@ -38,9 +51,7 @@ def section(audit: Mapping[str, Any]) -> str:
 
 
 def _row(figure: Mapping[str, Any]) -> str:
-    before, now = figure["before"], figure["now"]
-    moved = sorted(now, key=lambda name: -abs(now[name] - before[name]))[:SHOWN]
-    shares = ", ".join(f"{name} {before[name]:.0%} → {now[name]:.0%}" for name in moved)
+    shares = _moved(figure, SHOWN, "→")
     word = _WORDS[figure["level"]]
     if figure["level"] != "stable":
         word = f"<b>{word}</b>"
@@ -51,3 +62,10 @@ def _row(figure: Mapping[str, Any]) -> str:
         f'<td class="n">{figure["psi"]:.3f}</td><td class="n">{limit}</td><td>{word}</td>'
         f"<td>{escape(shares)}</td></tr>"
     )
+
+
+def _moved(figure: Mapping[str, Any], most: int, arrow: str) -> str:
+    """The bins whose shares changed most, with both."""
+    before, now = figure["before"], figure["now"]
+    moved = sorted(now, key=lambda name: -abs(now[name] - before[name]))[:most]
+    return ", ".join(f"{name} {before[name]:.0%} {arrow} {now[name]:.0%}" for name in moved)

@@ -6,13 +6,13 @@ its own was compared with is taken, so that a rerun says what the run said.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from components.core.config import ConfigError
+from components.core.config import ConfigError, sha256_hex
 from components.core.errors import BadInput
 from components.core.stage import Inputs
-from components.prompts.config import DriftConfig
+from components.prompts.config import DriftConfig, PromptsConfig
 from components.prompts.report.drift import Drift, compare
 from components.prompts.report.profile import Profile, UserSketch, profile
 
@@ -27,6 +27,8 @@ class LastRound:
 
     reference: str
     profile: Profile
+    #: What sent users to splits (``split_rules``); empty where an older version made the audit.
+    split_rules: Mapping[str, Any] = field(default_factory=dict)
 
 
 def last_round(inputs: Inputs, raw_prompts: str) -> LastRound | None:
@@ -53,9 +55,44 @@ def last_round(inputs: Inputs, raw_prompts: str) -> LastRound | None:
             )
         parents = manifest.provenance.parents
         if raw_prompts not in parents:
-            return LastRound(given, _profile(inputs, given))
+            return _read(inputs, given)
         given = next((p for p in parents if f"/{NAME}/" in p), None)
     return None
+
+
+def split_rules(config: PromptsConfig) -> dict[str, Any]:
+    """What sends users to splits, as an audit holds it: the shares, and a digest of the key.
+
+    Groups of labelers are no part of it: they hold ids, and may grow from round to round.
+    """
+    return {
+        "split_key": sha256_hex(config.split_key),
+        "validation_share": config.validation_share,
+        "test_share": config.test_share,
+    }
+
+
+def keep_splits(last: LastRound | None, config: PromptsConfig) -> None:
+    """Check that no user moves to another split than in the last round.
+
+    Raises ConfigError where what sends users to splits is not what it was.
+    """
+    before = last.split_rules if last else {}
+    changed = {
+        name: now for name, now in split_rules(config).items() if before.get(name, now) != now
+    }
+    if not last or not changed:
+        return
+    told = ", ".join(
+        f"prompts.{name}" + ("" if name == "split_key" else f" ({now}, was {before[name]})")
+        for name, now in changed.items()
+    )
+    raise ConfigError(
+        f"{told}: changed since the last round (input {INPUT}: {last.reference}), so users would "
+        "move from split to split and prompts of one user would stand in training and in the test; "
+        "expected the last round's: set it back, or begin a new series of rounds, with the inputs "
+        f"earlier and {INPUT} left empty"
+    )
 
 
 def compare_rounds(
@@ -92,16 +129,19 @@ def compare_rounds(
     return drift
 
 
-def _profile(inputs: Inputs, reference: str) -> Profile:
+def _read(inputs: Inputs, reference: str) -> LastRound:
     path = inputs.folder(reference) / AUDIT
     try:
-        found = json.loads(path.read_text("utf-8"))["profile"]
+        audit = json.loads(path.read_text("utf-8"))
+        found = audit["profile"]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(
             f"input {INPUT}: {reference} has no {AUDIT} with a profile to compare with; an older "
             "version made it. Leave the input empty for this round"
         ) from None
     try:
-        return Profile.from_mapping(found, "profile")
+        profile = Profile.from_mapping(found, "profile")
     except ConfigError as error:
         raise BadInput(f"input {INPUT}: {reference}: {error}") from None
+    rules = audit.get("split_rules")
+    return LastRound(reference, profile, rules if isinstance(rules, dict) else {})

@@ -1,14 +1,17 @@
 """summary.json and the tables at the end: figures from work records, nothing where nothing was."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from components.core.dataset import Provenance, publish_folder
+from components.core.storage import Storage
 from components.core.work import WorkRecord
 from pipelines.runs import Run
-from pipelines.summary import gather
+from pipelines.summary import drift_of, gather, taken_up
 from pipelines.summary_view import show
 from pipelines.view import Finished
 
@@ -107,6 +110,72 @@ def test_what_was_not_measured_is_not_shown(summary: dict[str, Any]) -> None:
     assert "reward +0.100 to +0.500, KL to SFT 1.50 nats at the end, 2.00 at most" in told
     assert "10 in, 6 kept; dropped: pii 1, too_long 3" in told
     assert "70 exported" in told
+
+
+def test_drift_is_told_with_its_thresholds(summary: dict[str, Any]) -> None:
+    figures = {"duplicates": (0.92, "stop"), "users": (0.13, "warn"), "length": (0.01, "stable")}
+    found = {
+        "previous": "s3://last", "level": "stop", "warn": 0.1, "stop": 0.25, "action": "warn",
+        "new_users_share": None,
+        "figures": [
+            {
+                "name": name, "psi": psi, "chance": 0.05, "level": level,
+                "before": {"a": 0.0, "b": 1.0}, "now": {"a": 0.4, "b": 0.6},
+            }
+            for name, (psi, level) in figures.items()
+        ],
+    }  # fmt: skip
+    drift = drift_of({"drift": found})
+    assert (drift["level"], drift["stop"], drift["previous"]) == ("stop", 0.25, "s3://last")
+    assert drift["figures"]["users"] == {"psi": 0.13, "chance": 0.05, "level": "warn"}
+    stream = io.StringIO()
+    show(summary | PLACES | {"drift": drift}, Console(file=stream, width=100))
+    (line,) = [line for line in stream.getvalue().splitlines() if line.startswith("drift:")]
+    assert line == (
+        "drift:   beyond stop (0.25): duplicates 0.92 (a 0% -> 40%); beyond warn (0.1): "
+        "users 0.13 (a 0% -> 40%); population stability index against the last round"
+    )
+    # The first round is compared with nothing.
+    assert drift_of({"drift": None}) == drift_of({}) == {}
+    stream = io.StringIO()
+    show(summary | PLACES | {"drift": {}}, Console(file=stream, width=100))
+    assert "drift" not in stream.getvalue()
+
+
+def test_inputs_are_what_a_run_was_given_of_earlier_ones(
+    storage: Storage, root: str, tmp_path: Path
+) -> None:
+    """Not what came from outside (found by lineage), nor what one of its steps gave another."""
+
+    def published(name: str, made_by: str) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "file").write_text(name)
+        return publish_folder(storage, root, "report", name, folder, Provenance(work=made_by))
+
+    outside, between = published("outside", ""), published("between", "this run")
+    last = {name: published(name, "last run") for name in ("earlier", "audit", "sft", "ppo")}
+    prompts = record("prompts").model_copy(
+        update={
+            "inputs": {
+                "raw_prompts": (outside,),
+                "earlier": (last["earlier"],),
+                "previous_audit": (last["audit"],),
+            },
+            # Run again: it makes once more what it was given as the latest.
+            "outputs": {"prompts": between, "audit": last["audit"]},
+        }
+    )
+    sft = record("sft").model_copy(
+        update={"inputs": {"prompts": (between,), "policies": (last["sft"], last["ppo"])}}
+    )
+    again = record("evaluation").model_copy(update={"inputs": {"policies": (last["sft"],)}})
+    assert taken_up(storage, [prompts, sft, again]) == {
+        "earlier": last["earlier"],
+        "previous_audit": last["audit"],
+        "policies": last["sft"],
+        "policies.2": last["ppo"],
+    }
 
 
 def test_a_run_of_nothing_is_told_without_tables() -> None:

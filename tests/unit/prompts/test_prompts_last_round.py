@@ -13,7 +13,7 @@ from components.core.stage import Inputs
 from components.core.storage import Storage
 from components.prompts.config import DriftConfig
 from components.prompts.report.drift import compare
-from components.prompts.report.drift_view import section
+from components.prompts.report.drift_view import line, section
 from components.prompts.report.last_round import AUDIT, INPUT, LastRound, compare_rounds, last_round
 from components.prompts.report.profile import Profile, profile
 
@@ -105,6 +105,19 @@ def test_an_audit_gets_profile_and_drift() -> None:
     assert drift is not None
     assert (drift.level, text["drift"]["level"]) == ("stop", "stop")
     assert text["drift"]["previous"] == "s3://a"
+
+
+def test_a_line_says_what_drifted_beyond_what() -> None:
+    def told(english: int) -> str:
+        text = counts(english)
+        compare_rounds(text, LastRound("s3://a", made(900)), {1: 9}, None, DriftConfig())
+        return line(text["drift"])
+
+    # The indices of test_drift_stops_a_round_where_it_is_to.
+    end = "; population stability index against the last round"
+    assert told(600) == "beyond stop (0.25): language 0.54 (en 90% -> 60%)" + end
+    assert told(750) == "beyond warn (0.1): language 0.16 (en 90% -> 75%)" + end
+    assert told(890) == "none beyond warn (0.1) and chance" + end
 
 
 def test_drift_stops_a_round_where_it_is_to() -> None:

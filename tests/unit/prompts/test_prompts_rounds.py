@@ -1,6 +1,7 @@
 """Two rounds through the stage: the second is compared with the first, and may be stopped."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def run(
 
 
 def test_second_round_is_compared_with_the_first(
-    storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setenv(PSEUDONYM_KEY, "secret of the test, long enough!")
     first_raw = raw(storage, root, 0, range(100))
@@ -80,7 +81,13 @@ def test_second_round_is_compared_with_the_first(
         "raw_prompts": raw(storage, root, 300, range(50, 150), extra=200),
         "previous_audit": first.references["audit"],
     }
+    assert "drift" not in capsys.readouterr().out
     second, audit = run(storage, root, tmp_path / "2", references, PromptsConfig())
+    # Whoever has the step's log only is told, too, under the default action: warn.
+    lines = [text for text in capsys.readouterr().out.splitlines() if "drift" in text]
+    assert len(lines) == 1
+    assert lines[0].startswith("prompts: drift beyond stop (0.25): ")
+    assert re.search(r"duplicates \d\.\d\d \(duplicate 0% -> 40%\)", lines[0])
     figures = {figure["name"]: figure for figure in audit["drift"]["figures"]}
     assert figures["duplicates"]["level"] == "stop"
     assert figures["duplicates"]["before"] == {"duplicate": 0.0, "other": 1.0}
