@@ -23,7 +23,7 @@ class ContractViolation(Exception):
         self.contract = contract
         self.rule = rule
         self.count = count
-        #: Ids (or row numbers, where a row has no id) of the first rows that break the rule.
+        #: Keys of the first rows that break the rule; numbers of those whose key may not be told.
         self.rows = tuple(rows)
         #: The whole report as JSON, "" where none was made.
         self.report = report

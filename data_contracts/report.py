@@ -20,7 +20,7 @@ class CheckResult(pydantic.BaseModel):
 
 
 class ValidationReport(pydantic.BaseModel):
-    """The outcome of one validation. It holds rules, counts and row ids, and no other value."""
+    """The outcome of one validation. It holds rules, counts, ids or numbers of rows; no value."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 

@@ -18,6 +18,7 @@ from data_contracts.contract import Contract
 from data_contracts.errors import ContractError, ContractViolation
 from data_contracts.projection import Check, Projector, checks
 from data_contracts.report import CheckResult, ValidationReport
+from data_contracts.rules import field_rules, holds
 
 __all__ = ["ValidationReport", "Validator", "suite"]
 
@@ -39,6 +40,12 @@ class Validator:
         self._contract = contract
         self._projector = Projector(contract)
         self._checks = checks(contract)
+        key = [field for field in contract.fields if field.name in contract.key]
+        self._key_rules = [rule for field in key for rule in field_rules(field, field.name)]
+        # Ids in personal data are as somebody made them up: nobody has looked yet whom they name.
+        self._key_is_shown = contract.pii != "personal" and not any(
+            field.pii in ("free_text", "identifier") for field in key
+        )
         self._waiting: list[pd.DataFrame] = []
         self._waiting_rows = 0
         self._waiting_bytes = 0
@@ -121,11 +128,17 @@ class Validator:
                 self._ids[number] += [self._name_row(frame, i, first_row) for i in indices]
 
     def _name_row(self, frame: pd.DataFrame, index: int, first_row: int) -> str:
-        """The row's key; its number where a part of the key is missing."""
-        parts = [frame[column].iloc[index] for column in self._contract.key]
-        if any(pd.isna(part) or part == "" for part in parts):
-            return f"number {first_row + index}"
-        return "/".join(str(part) for part in parts)[:ID_LENGTH]
+        """The row's key; its number where the key may name a person, or a part of it is wrong."""
+        number = f"number {first_row + index}"
+        if not self._key_is_shown:
+            return number
+        parts = {column: frame[column].iloc[index] for column in self._contract.key}
+        if any(pd.isna(part) or "@" in str(part) or part == "" for part in parts.values()):
+            return number
+        # What is wrong with a key, such as an address in it, is no thing to quote.
+        if not all(holds(rule, parts[rule.path]) for rule in self._key_rules):
+            return number
+        return "/".join(str(part) for part in parts.values())[:ID_LENGTH]
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,7 @@ from pipelines.layouts import (
     split_of,
 )
 from pipelines.mapping import FieldMapping, coerce
-from pipelines.source_rows import SourceRow, read_rows
+from pipelines.source_rows import SourceRow, file_digest, read_rows
 
 #: What a row says where neither the file nor ``--map`` does.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -37,6 +38,37 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 class NoRows(Exception):
     """Every row was rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item stands."""
+
+    #: What rejects call the file, and sha256 of the whole of it.
+    origin: str
+    file: str
+    row: int
+    #: Its number among the items of its row, where there are several: ``.0``, ``.1`` ...
+    item: str
+
+    @property
+    def id(self) -> str:
+        """For an item that brings none.
+
+        Ids are published, and a hash of the row would confirm guesses at it (whose prompt? which
+        redacted number?). A place confirms none, and the digest of the file tells no more than the
+        dataset's own, which stands in its public reference. Zeros in front keep the row's number
+        from being a user's id by chance.
+        """
+        return f"{self.file[:12]}-{self.row:09d}{self.item}"
+
+
+def origins(files: Sequence[Path]) -> list[str]:
+    """What rejects call the files: by name, or by number where a name may be a person's."""
+    return [
+        f"file {number}" if person_in(file.name, "") else printable(file.name)[:2000]
+        for number, file in enumerate(files, 1)
+    ]
 
 
 @dataclass
@@ -52,15 +84,20 @@ class Intake:
     rows_earlier: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     _seen: set[bytes] = field(default_factory=set)
+    #: Of the rows that are appended to, all but their ids.
+    _contents: set[bytes] = field(default_factory=set)
     _columns: set[str] = field(default_factory=set)
 
     def rows(self, files: Sequence[Path], layout: Layout) -> Iterator[dict[str, Any]]:
         """Good rows of all files in order. Raises UserError at the end for columns never found."""
-        for file in files:
+        for file, origin in zip(files, origins(files), strict=True):
+            digest = file_digest(file)
             for source in read_rows(file):
-                for item in self._items(source, layout):
+                items = self._items(source, layout)
+                for number, item in enumerate(items):
                     self.rows_in += 1
-                    row = self._finish(source, item)
+                    named = f".{number}" if len(items) > 1 else ""
+                    row = self._finish(Place(origin, digest, source.number, named), source, item)
                     if isinstance(row, Reject):
                         self.rejected[row.reason] += 1
                         self.spool.write(canonical_json(row.to_row()) + "\n")
@@ -75,7 +112,9 @@ class Intake:
     def earlier(self, existing: Iterable[Record]) -> Iterator[Record]:
         """Rows that are appended to: they were good already, and their ids are taken."""
         for record in existing:
-            self._repeated(record.to_row())
+            row = record.to_row()
+            self._repeated(row)
+            self._contents.add(_content(row))
             self.rows_earlier += 1
             yield record
 
@@ -85,54 +124,63 @@ class Intake:
         for line in self.spool:
             yield Reject.from_row(json.loads(line))
 
-    def _items(self, source: SourceRow, layout: Layout) -> Iterator[Item]:
+    def _items(self, source: SourceRow, layout: Layout) -> list[Item]:
         if source.reason:
-            yield Item({}, source.reason, source.rule)
-            return
+            return [Item({}, source.reason, source.rule)]
         self._columns |= set(source.value)
         try:
             # A whole row is in memory anyway, and a row that turns out bad must not be half used.
-            items = list(layout(self.contract.name, source.value))
+            return list(layout(self.contract.name, source.value))
         except LayoutError as error:
-            items = [Item({}, "malformed", str(error))]
+            return [Item({}, "malformed", str(error))]
         except (AttributeError, TypeError, KeyError):
-            items = [Item({}, "malformed", "row has the layout's form")]
-        yield from items
+            return [Item({}, "malformed", "row has the layout's form")]
 
-    def _finish(self, source: SourceRow, item: Item) -> dict[str, Any] | Reject:
+    def _finish(self, place: Place, source: SourceRow, item: Item) -> dict[str, Any] | Reject:
         """A row that keeps the contract, or its reject."""
+        reject = partial(_reject, self.contract, place)
         if item.reason:
-            return _reject(source, item.row, item.reason, item.rule)
+            return reject(item.row, item.reason, item.rule)
         raw = item.row | self.mapping.apply(source.value)
         row = {f.name: coerce(f, raw.get(f.name, f.default)) for f in self.contract.fields}
         for name, value in DEFAULTS.get(self.contract.name, {}).items():
             if row[name] is None and name not in self.mapping.columns:
                 row[name] = value
-        hashed = self._fill(source, row)
+        brought_id = row.get("id", "") is not None
+        if not brought_id:
+            row["id"] = place.id
+        self._fill(row)
         if isinstance(row.get("ranks"), dict) and (wrong := _align(row, row["ranks"])):
-            return _reject(source, row, *wrong)
+            return reject(row, *wrong)
         if broken := first_broken(self.contract, row):
-            return _reject(source, row, reason_of(broken, row), broken.label)
+            return reject(row, reason_of(broken, row), broken.label)
         if self.contract.name == "raw_prompts" and (person := person_in(row["id"], row["user_id"])):
-            return _reject(source, row, "personal_id", f"id: does not hold {person}")
+            return reject(row, "personal_id", f"id: does not hold {person}")
+        if not brought_id and self._is_repetition(place, source, row):
+            return reject(row, "duplicate", "row: unique")
         if repeated := self._repeated(row):
-            reason = "duplicate" if hashed else f"duplicate_{repeated}"
-            return _reject(source, row, reason, f"{repeated}: unique")
+            return reject(row, f"duplicate_{repeated}", f"{repeated}: unique")
         return row
 
-    def _fill(self, source: SourceRow, row: dict[str, Any]) -> bool:
-        """Ids by content and splits by hash, where none were given; whether the id is a hash."""
-        hashed = "id" in row and row["id"] is None
-        if hashed:
-            row["id"] = _content_id(source.value)
-        if "prompt_id" in row and row["prompt_id"] is None:
-            row["prompt_id"] = _content_id(row.get("messages"))
+    def _fill(self, row: dict[str, Any]) -> None:
+        """Prompt ids by content and splits by hash, where none were given.
+
+        Hashes of text stand beside that text and nowhere else: without it they would be hints.
+        """
+        if "prompt_id" in row and row["prompt_id"] is None and "messages" in row:
+            row["prompt_id"] = _content_id(row["messages"])
         if "split" in row and row["split"] is None:
             # By content, so that the same text under two ids cannot be in two splits.
             group = row.get("text") or row.get("messages") or row["id"]
             percent = DOCUMENT_SPLIT if self.contract.name == "pretraining" else RANKING_SPLIT
             row["split"] = split_of(_content_id(group), percent)
-        return hashed
+
+    def _is_repetition(self, place: Place, source: SourceRow, row: dict[str, Any]) -> bool:
+        """Whether a row without an id stood in a file before, or in what is appended to."""
+        digest = _digest([source.value, place.item])
+        known = digest in self._seen or _content(row) in self._contents
+        self._seen.add(digest)
+        return known
 
     def _repeated(self, row: dict[str, Any]) -> str:
         """The first key that an earlier row has too; "" for none, and then this row's are taken."""
@@ -140,8 +188,7 @@ class Intake:
         keys += [r.fields for r in self.contract.rules if isinstance(r, UniqueTogether)]
         digests = []
         for names in keys:
-            text = json.dumps([names, [row[name] for name in names]])
-            digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            digest = _digest([names, [row[name] for name in names]])
             if digest in self._seen:
                 return "_".join(names)
             digests.append(digest)
@@ -149,13 +196,29 @@ class Intake:
         return ""
 
 
-def _reject(source: SourceRow, row: dict[str, Any], reason: str, rule: str) -> Reject:
+def _digest(value: object) -> bytes:
+    """For comparisons in memory; never written."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _content(row: dict[str, Any]) -> bytes:
+    return _digest({name: value for name, value in row.items() if name != "id"})
+
+
+def _reject(
+    contract: Contract, place: Place, row: dict[str, Any], reason: str, rule: str
+) -> Reject:
     identity, user = row.get("id"), row.get("user_id")
-    shown = isinstance(identity, str) and not person_in(identity, str(user or ""))
+    if not isinstance(user, str):
+        user = ""
+    # Of an id without a user nobody can tell whose it holds.
+    known = user.strip() or all(field.name != "user_id" for field in contract.fields)
+    shown = known and isinstance(identity, str) and not person_in(identity, user)
     return Reject(
         id=printable(str(identity))[:300] if shown else "",
-        origin=printable(source.origin)[:2000],
-        row=source.number,
+        origin=place.origin,
+        row=place.row,
         reason=reason,
         rule=rule[:500],
         survivor="",

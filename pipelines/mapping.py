@@ -7,6 +7,7 @@ expected, a lone string is a conversation of one user's turn.
 
 import datetime
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ _ROLES = {
 }
 
 _MISSING = object()
+#: What is called so is a column; without a header line, the first row's values stand in its place.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 
 
 @dataclass
@@ -73,8 +76,26 @@ class FieldMapping:
             if column not in self.found:
                 raise UserError(
                     f"--map {name}={column}: no row has a column '{column}'; "
-                    f"there are: {', '.join(sorted(seen)[:40])}"
+                    f"there are: {_told(seen)}"
                 )
+
+    def settings(self) -> list[str]:
+        """The options for a record of what was asked; of a constant, that there is one.
+
+        A constant may be a person's id, and the record's digest would confirm guesses at it.
+        """
+        columns = [f"{name}={column}" for name, column in self.columns.items()]
+        return [*columns, *(f"{name}:=" for name in self.constants)]
+
+
+def _told(columns: set[str]) -> str:
+    """Names of columns; none at all where one looks like a value."""
+    if all(_NAME.fullmatch(column) for column in columns):
+        return ", ".join(sorted(columns)[:40])
+    return (
+        f"{len(columns)} (not shown: they do not all look like names of columns; has the file a "
+        "header row?)"
+    )
 
 
 def lookup(source: Mapping[str, Any], column: str) -> Any:

@@ -27,7 +27,7 @@ from components.core.errors import BadInput, UserError
 from components.core.records import Record
 from components.core.storage import Storage
 from components.core.version import code_version
-from pipelines.intake import Intake, NoRows, printable
+from pipelines.intake import Intake, NoRows, origins, printable
 from pipelines.layouts import LAYOUTS, Layout
 from pipelines.mapping import FieldMapping
 from pipelines.source_rows import check_file
@@ -72,8 +72,8 @@ def publish_file(
     for file in files:
         check_file(file)
     mapped = FieldMapping.parse(contract, mapping)
-    names = [printable(file.name) for file in files]
-    asked = canonical_json([dataset, form, names, [printable(option) for option in mapping]])
+    options = [printable(option) for option in mapped.settings()]
+    asked = canonical_json([dataset, form, origins(files), options])
     provenance = Provenance(
         parents=(append_to,) if append_to else (),
         code_version=code_version(),

@@ -6,6 +6,7 @@ cannot be read at all is a BadInput. Messages never hold what a row says.
 
 import csv
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +28,6 @@ FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 class SourceRow:
     """One row as it stood in a file."""
 
-    #: The file's name, without the folders above it.
-    origin: str
     #: 0-based; blank lines of a JSONL file count as lines but are no rows, a CSV header is neither.
     number: int
     value: dict[str, Any]
@@ -51,6 +50,15 @@ def check_file(path: Path) -> str:
     return form
 
 
+def file_digest(path: Path) -> str:
+    """sha256 of a file as it lies there. Raises UserError for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
 def read_rows(path: Path) -> Iterator[SourceRow]:
     """The rows of one file."""
     form = check_file(path)
@@ -64,7 +72,7 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
             elif form == ".json" and _first_character(file) == b"[":
                 yield from _json(path, file)
             else:
-                yield from _jsonl(path, file)
+                yield from _jsonl(file)
     except (gzip.BadGzipFile, EOFError):
         raise BadInput(f"{path}: is no whole gzip file") from None
     except OSError as error:
@@ -83,36 +91,36 @@ def _first_character(file: IO[bytes]) -> bytes:
     return start[:1]
 
 
-def _jsonl(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
+def _jsonl(file: IO[bytes]) -> Iterator[SourceRow]:
     number = -1
     while line := file.readline(MAX_LINE):
         number += 1
         if len(line) == MAX_LINE and not line.endswith(b"\n"):
             while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
                 pass
-            yield SourceRow(path.name, number, {}, "too_long", f"line up to {MAX_LINE} bytes")
+            yield SourceRow(number, {}, "too_long", f"line up to {MAX_LINE} bytes")
             continue
         if number == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if line.strip():
-            yield _parse(path.name, number, line)
+            yield _parse(number, line)
 
 
-def _parse(origin: str, number: int, line: bytes) -> SourceRow:
+def _parse(number: int, line: bytes) -> SourceRow:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        return SourceRow(origin, number, {}, "invalid_utf8", "line is UTF-8")
+        return SourceRow(number, {}, "invalid_utf8", "line is UTF-8")
     try:
-        return _row(origin, number, json.loads(text))
+        return _row(number, json.loads(text))
     except (ValueError, RecursionError):
-        return SourceRow(origin, number, {}, "malformed", "line is JSON")
+        return SourceRow(number, {}, "malformed", "line is JSON")
 
 
-def _row(origin: str, number: int, value: object) -> SourceRow:
+def _row(number: int, value: object) -> SourceRow:
     if not isinstance(value, dict):
-        return SourceRow(origin, number, {}, "malformed", "row is an object")
-    return SourceRow(origin, number, value)
+        return SourceRow(number, {}, "malformed", "row is an object")
+    return SourceRow(number, value)
 
 
 def _json(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
@@ -126,7 +134,7 @@ def _json(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
     except (ValueError, RecursionError):
         raise BadInput(f"{path}: no JSON array of objects") from None
     for number, value in enumerate(values):
-        yield _row(path.name, number, value)
+        yield _row(number, value)
 
 
 def _csv(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
@@ -146,7 +154,7 @@ def _csv(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
             cells = next(reader, None)
         except csv.Error:
             number += 1
-            yield SourceRow(path.name, number, {}, "malformed", "row is CSV")
+            yield SourceRow(number, {}, "malformed", "row is CSV")
             continue
         if cells is None:
             return
@@ -154,11 +162,11 @@ def _csv(path: Path, file: IO[bytes]) -> Iterator[SourceRow]:
             continue
         number += 1
         if len(cells) != len(header):
-            yield SourceRow(path.name, number, {}, "malformed", f"row has {len(header)} cells")
+            yield SourceRow(number, {}, "malformed", f"row has {len(header)} cells")
         elif not all(_is_text(cell) for cell in cells):
-            yield SourceRow(path.name, number, {}, "invalid_utf8", "row is UTF-8")
+            yield SourceRow(number, {}, "invalid_utf8", "row is UTF-8")
         else:
-            yield SourceRow(path.name, number, dict(zip(header, cells, strict=True)))
+            yield SourceRow(number, dict(zip(header, cells, strict=True)))
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -180,7 +188,7 @@ def _parquet(path: Path) -> Iterator[SourceRow]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=256):
                 for value in batch.to_pylist():
-                    yield SourceRow(path.name, number, value)
+                    yield SourceRow(number, value)
                     number += 1
     except (pa.ArrowException, UnicodeDecodeError):
         raise BadInput(f"{path}: no Parquet file, or a broken one (after row {number})") from None

@@ -97,11 +97,13 @@ def test_without_a_manifest_it_does_not_exist(
 def test_broken_rows_publish_nothing_and_never_show_text(storage: Storage, root: str) -> None:
     rows = prompts(20)
     rows[7] = dataclasses.replace(rows[7], messages=(Message("assistant", SECRET),))
-    with pytest.raises(DatasetViolation, match=r"messages\[last\].role: equals user.*p7") as caught:
+    with pytest.raises(
+        DatasetViolation, match=r"messages\[last\].role: equals user.*number 7"
+    ) as caught:
         publish(storage, root, rows)
     assert isinstance(caught.value, ContractViolation)
     assert isinstance(caught.value, BadInput)
-    assert caught.value.rows == ("p7",)
+    assert caught.value.rows == ("number 7",)
     assert SECRET not in str(caught.value) + caught.value.report
     assert list(storage.list(root)) == []
 
@@ -126,7 +128,7 @@ def test_text_that_is_no_unicode_is_named_by_row_and_field(storage: Storage, roo
 def test_null_where_none_may_be_names_its_row(storage: Storage, root: str) -> None:
     rows: list[Any] = prompts(3)
     rows[1] = dataclasses.replace(rows[1], user_id=None)
-    with pytest.raises(DatasetViolation, match=r"user_id: not null' \(rows p1\)"):
+    with pytest.raises(DatasetViolation, match=r"user_id: not null' \(rows number 1\)"):
         publish(storage, root, rows)
 
 

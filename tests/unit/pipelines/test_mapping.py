@@ -36,6 +36,29 @@ def test_bad_mapping_is_told_and_nothing_is_published(
     assert list(storage.list(root)) == []
 
 
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        # Without a header line, the first row's values stand in its place.
+        ("ada.lovelace,call me at 415 555 0137", "there are: 2 (not shown"),
+        ("jo@example.org,prompt", "there are: 2 (not shown"),
+        (f"{'x' * 41},prompt", "there are: 2 (not shown"),
+        ("user,turns.0,meta-data_2", "there are: meta-data_2, turns.0, user"),
+    ],
+)
+def test_columns_are_told_only_where_they_look_like_columns(
+    storage: Storage, root: str, tmp_path: Path, header: str, says: str
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(header + "\n" + ",".join("x" for _ in header.split(",")) + "\n")
+    with pytest.raises(UserError) as caught:
+        publish_file(storage, root, "raw_prompts", [path], ["messages=question"])
+    assert says in str(caught.value)
+    if "not shown" in says:
+        assert "has the file a header row?" in str(caught.value)
+        assert not any(part in str(caught.value) for part in header.split(","))
+
+
 def test_dotted_paths_and_constants(storage: Storage, root: str, tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     rows = [{"m": {"by": {"id": 7}, "at": "2024-01-02T03:04:05Z"}, "turns": ["a", "b"], "t.x": "k"}]
@@ -70,18 +93,3 @@ def test_dialogue_of_other_roles_is_understood(storage: Storage, root: str, tmp_
 
 def _only(storage: Storage, root: str, path: Path) -> list[Any]:
     return rows_of(storage, publish_file(storage, root, "raw_prompts", [path], MAPPED), RawPrompt)
-
-
-def test_ids_default_to_a_content_hash(storage: Storage, root: str, tmp_path: Path) -> None:
-    path = tmp_path / "in.jsonl"
-    one, two = {"user_id": "u", "messages": "Why?"}, {"user_id": "u", "messages": "Why not?"}
-    path.write_bytes(lines(one, two, dict(reversed(one.items()))))
-    result = publish_file(storage, root, "raw_prompts", [path])
-    assert rejects(storage, result) == [(2, "duplicate")]
-    ids = [r.id for r in rows_of(storage, result, RawPrompt)]
-    path.write_bytes(lines(two, one))
-    again = [
-        r.id
-        for r in rows_of(storage, publish_file(storage, root, "raw_prompts", [path]), RawPrompt)
-    ]
-    assert again == ids[::-1]

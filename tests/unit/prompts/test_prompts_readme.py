@@ -30,19 +30,34 @@ def test_malformed_rows_and_their_rules() -> None:
         "messages do not end with a user's turn",
         "the user's last turn holds nothing but invisible characters",
     )
-    said("id holds an address", "`its user's id`")
     rows = [
         RawPrompt("p0", "u", "api", "plain", (Message("assistant", "hi"),), 0),
         row(1, "\u200b"),
-        RawPrompt("jo@example.org", "u", "api", "plain", (Message("user", "hi"),), 0),
-        RawPrompt("jo.miller-17", "jo.miller", "api", "plain", (Message("user", "hi"),), 0),
     ]
     outcome = prepared([*rows, row(9, "what is rain?")])
     assert [(reject.id, reject.rule) for reject in outcome.rejects] == [
         ("p0", f"malformed: {ending}"),
         ("p1", f"malformed: {unseen}"),
-        ("", "malformed: id holds an address"),
-        ("", "malformed: id holds its user's id"),
+    ]
+
+
+def test_ids_that_name_a_person() -> None:
+    addresses = said("jo@example.org", "jo%40example.org-3", "jo＠example.org")
+    users = said("jo.miller-17", "JO.MILLER/17", "jo%2Emiller17")
+    numbers = said("+4915112340008-17", "219-09-4410")
+    rows = [
+        *((name, "u", "id holds an address") for name in addresses),
+        *((name, "jo.miller", "id holds its user's id") for name in users),
+        (numbers[0], "u", "id holds a phone number"),
+        (numbers[1], "u", "id holds a social security number"),
+        ("jo.miller-17", "", "user_id is empty"),
+    ]
+    turns = (Message("user", "hi"),)
+    raw = [RawPrompt(name, user, "api", "plain", turns, 0) for name, user, _ in rows]
+    outcome = prepared([*raw, row(9, "what is rain?")])
+    said("malformed: id holds an address", "its user's id", "a phone number", "user_id is empty")
+    assert [(reject.id, reject.rule) for reject in outcome.rejects] == [
+        ("", f"malformed: {wrong}") for *_, wrong in rows
     ]
 
 
