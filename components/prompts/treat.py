@@ -19,7 +19,7 @@ from components.prompts.config import PromptsConfig
 from components.prompts.dedup.signatures import NO_QUERY, digest, signatures
 from components.prompts.pii import registry
 from components.prompts.pii.canaries import Planted, plant
-from components.prompts.pii.redact import Finding, Redactor
+from components.prompts.pii.redact import Finding, Redactor, with_numbers
 from components.prompts.split import split_of, split_unit
 from components.prompts.text.language import identify_all
 from components.prompts.text.length import CountTokens, estimated_tokens, policy_tokens
@@ -122,6 +122,7 @@ class Treatment:
         config = self._config = recipe.config
         known = registry.entities(config.pii)
         actions = registry.policy(config.pii, known)
+        self._pseudonyms = "pseudonymise" in actions.values()
         self._redactor = Redactor(known, actions, config.pii.max_hits, recipe.run_key)
         self._count_tokens: CountTokens = estimated_tokens
         if recipe.tokenizer:
@@ -225,13 +226,14 @@ class Treatment:
         kinds: Sequence[Kind],
     ) -> None:
         """The text that is published, and what it is compared by."""
-        texts = conversations(messages)
+        compared = [with_numbers(m) for m in messages] if self._pseudonyms else messages
+        texts = conversations(compared)
         cases = use_cases(messages)
         counts = word_counts(texts).tolist()
-        for row, turns, kind, text, case, count in zip(
-            rows, messages, kinds, texts, cases, counts, strict=True
+        for row, turns, like, kind, text, case, count in zip(
+            rows, messages, compared, kinds, texts, cases, counts, strict=True
         ):
-            query = few_shot_query(turns, kind)
+            query = few_shot_query(like, kind)
             row |= {
                 "messages": [_plain(turn) for turn in turns],
                 "use_case": case,

@@ -106,6 +106,7 @@ def example_number(region: str) -> str:
     of_mobiles = phonenumbers.PhoneNumberType.MOBILE
     number = phonenumbers.example_number_for_type(region, of_mobiles)
     number = number or phonenumbers.example_number(region)
+    assert number is not None  # the config takes known regions only
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
 
 

@@ -19,6 +19,7 @@ from components.prompts.pii.plain import plain
 
 _SEPARATORS = re.compile(r"[\s().-]")
 _PLACEHOLDER = re.compile(r"\[([A-Z_]{2,20})_(\d{1,6})\]")
+_PSEUDONYM = re.compile(r"\[([A-Z_]{2,20})_[0-9a-f]{8}\]")
 #: Numbered and pseudonymised ones.
 _LABEL = re.compile(r"\[[A-Z_]{2,20}_(?:\d{1,6}|[0-9a-f]{8})\]")
 #: Replacing a value can make its surroundings look like another; more rounds than this do not end.
@@ -134,6 +135,23 @@ class Redactor:
                     last -= len(part) - len(part.rstrip())
                     hits.append(Hit(first, last, entity, f"{entity.lower()}.model"))
         return hits
+
+
+def with_numbers(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """A conversation with numbers in place of pseudonyms, as ``redact`` would have it.
+
+    Prompts are compared by it: pseudonyms of one value differ from round to round.
+    """
+    known: dict[str, str] = {}
+    last: Counter[str] = Counter()
+
+    def number(match: re.Match[str]) -> str:
+        if match[0] not in known:
+            last[match[1]] += 1
+            known[match[0]] = f"[{match[1]}_{last[match[1]]}]"
+        return known[match[0]]
+
+    return tuple(Message(m.role, _PSEUDONYM.sub(number, m.content)) for m in messages)
 
 
 @dataclass

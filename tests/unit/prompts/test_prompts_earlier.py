@@ -45,14 +45,16 @@ class Rounds:
         self.storage, self.root, self.folder = storage, root, folder
         self.runs = 0
 
-    def run(self, rows: list[RawPrompt], earlier: str | list[str] = "") -> dict[str, str]:
+    def run(
+        self, rows: list[RawPrompt], earlier: str | list[str] = "", config: PromptsConfig = CONFIG
+    ) -> dict[str, str]:
         self.runs += 1
         inputs = {
             "raw_prompts": published(self.storage, self.root, "raw_prompts", rows),
             "earlier": earlier,
         }
         workdir = self.folder / str(self.runs)
-        outputs, _, _ = run_small(STAGE, CONFIG, inputs, self.storage, self.root, workdir)
+        outputs, _, _ = run_small(STAGE, config, inputs, self.storage, self.root, workdir)
         return outputs.references
 
     def prompts(self, references: dict[str, str]) -> dict[str, Prompt]:
@@ -156,3 +158,22 @@ def test_a_rerun_is_no_later_round(storage: Storage, root: str, tmp_path: Path) 
     rows = [raw("b", user, text(2)), raw("c", user, text(1))]
     second = rounds.run(rows, first["signatures"])
     assert rounds.run(rows, second["signatures"]) == second
+
+
+def test_pseudonyms_of_another_round_are_recognised(
+    storage: Storage, root: str, tmp_path: Path
+) -> None:
+    rounds = Rounds(storage, root, tmp_path)
+    pseudonymise = PromptsConfig.from_mapping({"pii": {"policy": {"EMAIL": "pseudonymise"}}})
+    words = ["ask", "jo@example.org", "and", "al@example.org", "please"]
+    first = rounds.run([raw("a", "u1", words)], config=pseudonymise)
+    other = ["ask", "bo@example.net", "and", "bo@example.net", "please"]
+    for config in (pseudonymise, CONFIG):
+        rows = [raw("b", "u2", words), raw("c", "u3", other)]
+        second = rounds.run(rows, first["signatures"], config)
+        # One address twice is not two: another prompt.
+        assert [*rounds.prompts(second)] == ["c"]
+    # The key of a round is its own, and published texts have its pseudonyms.
+    again = rounds.run([raw("a", "u1", words)], config=pseudonymise)
+    assert first["prompts"] != again["prompts"]
+    assert first["signatures"] == again["signatures"]
