@@ -64,11 +64,17 @@ class Place:
 
 
 def origins(files: Sequence[Path]) -> list[str]:
-    """What rejects call the files: by name, or by number where a name may be a person's."""
-    return [
-        f"file {number}" if person_in(file.name, "") else printable(file.name)[:2000]
-        for number, file in enumerate(files, 1)
-    ]
+    """What rejects call the files: by name, or by number where a name may be a person's.
+
+    Of files with one name the later ones have their number behind it.
+    """
+    found: list[str] = []
+    for number, file in enumerate(files, 1):
+        name = "" if person_in(file.name, "") else printable(file.name)[:2000]
+        if not name or name in found:
+            name = f"{name} file {number}".strip()
+        found.append(name)
+    return found
 
 
 @dataclass

@@ -8,6 +8,7 @@ import csv
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def read_rows(path: Path) -> Iterator[SourceRow]:
                 yield from _json(path, file)
             else:
                 yield from _jsonl(file)
-    except (gzip.BadGzipFile, EOFError):
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         raise BadInput(f"{path}: is no whole gzip file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
@@ -190,5 +191,7 @@ def _parquet(path: Path) -> Iterator[SourceRow]:
                 for value in batch.to_pylist():
                     yield SourceRow(number, value)
                     number += 1
-    except (pa.ArrowException, UnicodeDecodeError):
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise BadInput(f"{path}: no Parquet file, or a broken one (after row {number})") from None

@@ -22,6 +22,9 @@ from components.core.storage import Storage
 from data_contracts.contract import load
 from pipelines.publish import PublishResult, publish_file, show_result
 
+#: Its header and its length are right; the deflated data in between is not.
+DAMAGED = gzip.compress(b"{}\n" * 9999, mtime=0)[:10] + b"\xff" * 64
+
 
 def write(folder: Path, form: str, rows: list[dict[str, Any]]) -> Path:
     path = folder / f"prompts.{form}"
@@ -86,6 +89,8 @@ def test_several_files_are_one_dataset(storage: Storage, root: str, tmp_path: Pa
         ("x.parquet.gz", b"x", "unknown form"),
         ("x.parquet", b"PAR1 but no more", "no Parquet file"),
         ("x.jsonl.gz", b"not zipped", "no whole gzip file"),
+        ("x.jsonl.gz", DAMAGED, "no whole gzip file"),
+        ("x.parquet", b"PAR1" + b"\xff" * 40 + b"PAR1", "no Parquet file, or a broken one"),
         ("x.jsonl.gz", gzip.compress(b"{}\n" * 9999, mtime=0)[:40], "no whole gzip file"),
         ("x.json", b'[{"a": 1},', "line 1: no JSON"),
         ("x.json", b'["caf\xe9"]', "byte 5 is not UTF-8"),

@@ -11,6 +11,7 @@ from components.core.errors import BadInput
 from components.core.records import Demonstration, Ranking, RawPrompt, Reject
 from components.core.storage import Storage
 from components.prompts.row_ids import person_in
+from pipelines.intake import origins
 from pipelines.publish import PublishResult, publish_file
 
 #: Two rows without ids, and a blank line between them.
@@ -191,3 +192,8 @@ def test_no_record_holds_a_digest_of_a_constant_or_a_name(
     asked = digest("ada@example.org.jsonl", "user_id:=ada", "time:=1")
     assert digest("bob@example.org.jsonl", "user_id:=bob", "time:=1") == asked
     assert digest("ada@example.org.jsonl", "user_id:=cleo", "source:=labeler") != asked
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a/part.jsonl", "b/part.jsonl", "jo@example.org.csv")]
+    assert origins(files) == ["part.jsonl", "part.jsonl file 2", "file 3"]
