@@ -24,6 +24,7 @@ from components.core.dataset import (
     read_records,
 )
 from components.core.errors import BadInput, UserError
+from components.core.failure import telling_full_disk
 from components.core.records import Record
 from components.core.storage import Storage
 from components.core.version import code_version
@@ -83,7 +84,7 @@ def publish_file(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     record: type[Record] = getattr(records, contract.record)
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+    with telling_full_disk(), tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
         intake = Intake(contract, mapped, spool)
         earlier = intake.earlier(read_records(storage, append_to, record)) if append_to else ()
         good = _chain(earlier, (record.from_row(r) for r in intake.rows(files, layout)))

@@ -136,3 +136,14 @@ def test_no_good_row_is_an_error_and_rejects_are_published(
     path.write_bytes(b"")
     with pytest.raises(BadInput, match="the files hold no rows"):
         publish_file(storage, root, "raw_prompts", [path])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_a_full_disk_is_told(
+    storage: Storage, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda *_, **__: Path("/dev/full").open("w"))  # noqa: SIM115
+    path = tmp_path / "bad.jsonl"
+    path.write_text("{}\n" * 1000)
+    with pytest.raises(UserError, match=r"its disk .*is full; set TMPDIR to a folder on a larger"):
+        publish_file(storage, root, "raw_prompts", [path])
