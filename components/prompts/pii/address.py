@@ -8,15 +8,18 @@ from components.prompts.pii.entity import Canary, Entity, Listed, Rule, Span, be
 
 _STREET = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Way|Place|Pl|Terrace"
-    r"|Square|Sq|Highway|Hwy|Parkway|Pkwy|Circle|Cir|Close|Crescent|Trail)"
+    r"|Square|Sq|Highway|Hwy|Parkway|Pkwy|Circle|Cir|Close|Crescent|Trail"
+    r"|Grove|Gardens|Mews|Parade|Esplanade)"
 )
 _UNIT = r"(?:Apt|Apartment|Suite|Unit|Ste|#)\.? ?\w{1,6}"
-_ZIP = r"(?:\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})"
+_TOWN = r"(?!(?:NSW|VIC|QLD|TAS|ACT)\b)(?:St\. )?[A-Z](?:[^\W\d_]|['’-]){1,20}"
+_ZIP = r"(?:\d{5}(?:-\d{4})?|(?<=[A-Z] )\d{4}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})"
 _ADDRESS = re.compile(
-    r"(?<![\w.,$-])(?:\d{1,4} )?\d{1,5}[A-Za-z]?(?: [NSEW]\.?)?"
+    r"(?<![\w.,$-])(?:(?:Flat|Unit|Apartment|Apt\.?) \w{1,5},? |\d{1,4}/)?(?:\d{1,4} )?"
+    r"\d{1,5}[A-Za-z]?(?: [NSEW]\.?)?"
     r"(?: (?:[A-Z][\w'-]{1,20}|\d{1,3}(?:st|nd|rd|th)))"
     rf"{{1,4}}? {_STREET}\b\.?(?:,?\s(?:{_UNIT}))?"
-    r"(?:,?\s[A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20}){0,2}){0,2}(?:,? [A-Z]{2})?"
+    rf"(?:,?\s{_TOWN}(?: {_TOWN}){{0,2}}){{0,2}}(?:,? (?:[A-Z]{{2}}|NSW|VIC|QLD|TAS|ACT))?"
     rf"(?P<zip>,?\s{_ZIP})?(?!\w)"
 )
 _ADDRESS_WORDS = re.compile(
@@ -67,9 +70,14 @@ _PO_BOX = re.compile(
 #: Street and number, or number and street, before a postal code of five digits and its town.
 _CONTINENTAL = re.compile(
     r"(?<!\w)(?:[^\W\d_][\w.-]{2,30}(?:stra(?:ß|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer)"
-    r" \d{1,4} ?[a-z]?"
+    r" \d{1,4} ?[a-z]?|(?:am|im|an der|auf der|zum|zur)(?: [^\W\d_]{2,20}){1,2} \d{1,4} ?[a-z]?"
+    r"|(?:calle|c/|avenida|avda\.?|plaza|paseo|via|viale|piazza|corso)"
+    r"(?: [^\W\d_][\w'’.-]{0,20}){1,5}"
+    r",? (?:n[º°.] ?)?\d{1,4}[a-z]?(?:, [^,\n]{1,12})?"
     r"|\d{1,4}(?: ?bis| ?ter)?,? (?:rue|avenue|boulevard|place|chemin|impasse|allée|quai|cours)"
-    r"(?: [\w'’-]{1,20}){1,5}),?\s\d{5} [^\W\d_][\w'-]{1,30}",
+    r"(?: [\w'’-]{1,20}){1,5}),?\s\d{5} [^\W\d_][\w'-]{1,30}"
+    r"|(?<!\w)[^\W\d_][\w.-]{2,30}(?:straat|laan|weg|plein|gracht|kade|dijk) \d{1,4}"
+    r" ?(?:[a-z]|hs|bis)?,?\s\d{4} ?[a-z]{2} [^\W\d_][\w'-]{1,30}",
     re.IGNORECASE,
 )
 _POSTCODE = re.compile(
@@ -121,7 +129,11 @@ def address(config: PiiConfig) -> Entity:
             gate=r"\n[>? ]{0,5}(?:Apt\.?|Suite|Unit|Flat) \d",
         ),
         Rule("address.po_box", _PO_BOX, gate=r"P\.? ?O\.? ?[Bb]ox \d"),
-        Rule("address.continental", _CONTINENTAL, gate=r"[0-9a-z],?\s\d{5} [^\s\d]"),
+        Rule(
+            "address.continental",
+            _CONTINENTAL,
+            gate=r"[0-9A-Za-z.],?\s\d{4}(?:\d| ?[A-Z]{2}) [^\s\d]",
+        ),
         Rule(
             "address.military",
             _MILITARY,

@@ -87,9 +87,11 @@ DIGITS = r"\d(?:[ ().\-/]{0,3}\d){6}"
 
 #: What the numbers of things are called.
 _OTHER = re.compile(
-    r"(?:\border|invoice|tracking|serial|\bpart|\bitem|\bsku|isbn|issn|\bref(?:erence)?|ticket|\bid"
-    r"|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc|\bpmid|\barxiv|\bdoi|\bs/n)"
-    r"(?:[ -](?:id|number|no|nr|code))?\.?(?: is)?[ :#=]{0,3}$"
+    r"(?:\border|invoice|tracking|serial|\bpart|\bitem|\bsku|isbn|issn|\bref(?:erence)?|ticket"
+    r"|(?<![a-z])id|account|version|\bcase|\bflight|\bpatent|barcode|\bean|\bupc|\bpmid|\barxiv"
+    r"|\bdoi|\bs/n|\bp/n|\bimei|\bgtin|\bcommande|bestell(?:ung|nummer|nr)|\bbestelling|\bpedido"
+    r"|\bordine|transaction)(?:[ _-](?:id|number|no|nr|n[°º]|code))?\.?(?: is)?"
+    r"[\"']?[ :#=]{0,3}[\"']?$"
 )
 
 

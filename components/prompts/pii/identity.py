@@ -30,10 +30,10 @@ _SSN_WORDS = re.compile(r"(?<![a-z])ssn(?:\b|_?num)|social[ _-]?security|\bsocia
 #: "329762702 is my SSN".
 _IS = re.compile(r"[\"']?,? (?:is|was) [^.!?\n]{1,32}")
 _ID_WORDS = re.compile(
-    r"\bid\b|\bssn\b|\bnhs\b|\bnino\b|\bsin\b|\btfn\b|\bbsn\b|pesel|aadhaar|passport|national"
-    r"|identity|identification|personal (?:number|code)|tax|insurance|\bnif\b|\bdni\b|\bcpf\b"
-    r"|citizen|security|steuer|rrn|personnummer|\bcpr\b|\bpan\b|\bidnr\b|\bnie\b|\bcurp\b|\bhetu\b"
-    r"|codice fiscale|s[ée]cu(?:rit[ée] sociale)?\b|\bahv|\bavs\b|rijksregister"
+    r"\bid\b|(?<![a-z])(?:ssn|nhs|nino|sin|tfn|bsn|nif|dni|cpf|cpr|pan|idnr|nie|curp|hetu|avs|nir)"
+    r"(?![a-z])|(?<![a-z])ahv|pesel|aadhaa?r|passport|national|identity|identification"
+    r"|personal (?:number|code)|tax|insurance|citizen|security|steuer|rrn|personnummer"
+    r"|codice fiscale|rijksregister|s[ée]cu(?:rit[ée] sociale)?(?![a-z])"
 )
 
 #: Name, expression, stdnum module, the word of a canary (none: the shape alone says enough, else
@@ -72,7 +72,7 @@ _NATIONAL: tuple[tuple[str, str, str, str, str], ...] = (
 #: the words (the first is a canary's), and how the canary is drawn.
 _BARE: tuple[tuple[str, str, str, str, str], ...] = (
     ("br_cpf_bare", r"\d{11}", "br.cpf", "CPF", "###########"),
-    ("in_aadhaar_bare", r"[2-9]\d{11}", "in_.aadhaar", "Aadhaar", "5###########"),
+    ("in_aadhaar_bare", r"[2-9]\d{11}", "in_.aadhaar", "Aadhaar|aadhar", "5###########"),
     ("ch_ahv_bare", r"756\d{10}", "ch.ssn", "AHV", "756##########"),
     ("kr_rrn_bare", r"\d{6}[1-8]\d{6}", "kr.rrn", "RRN|주민등록번호", "8#051#1######"),
     ("se_personnummer_bare", r"(?:19|20)?\d{10}", "se.personnummer", "personnummer", "8#051#####"),
@@ -89,7 +89,7 @@ _NINO = re.compile(
 )
 #: Numbers of documents that have no checksum, where they are said to be one.
 _DOCUMENT_WORDS = (
-    r"(?:driver'?s?'?|driving)[ -]licen[cs]e|passport|identity card|id card|national id"
+    r"(?:driver'?s?'?|driving)[ _-]licen[cs]e|passport|identity card|id card|national id"
 )
 _DOCUMENT = re.compile(
     rf"(?<![a-z])(?:{_DOCUMENT_WORDS})(?:[ _](?:number|no\.?|nr\.?))?[\"']?(?P<link> is|:| =|=| #)?"
@@ -182,8 +182,9 @@ def _upper_or_said(match: re.Match[str]) -> Span | None:
 
 def _numbered(match: re.Match[str]) -> Span | None:
     value = match["value"]
-    enough = sum(map(str.isdigit, value)) >= 5 and (match["link"] or _NUMBER.fullmatch(value))
-    return match.span("value") if enough else None
+    least = 4 if match["link"] else 5
+    enough = sum(map(str.isdigit, value)) >= least
+    return match.span("value") if enough and (match["link"] or _NUMBER.fullmatch(value)) else None
 
 
 def _checked(module: str, words: re.Pattern[str] | None) -> Check:

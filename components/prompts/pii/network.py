@@ -29,8 +29,13 @@ _URL_SECRET = re.compile(
 #: A user may be an address, or missing; a password may hold what RFC 3986 wants escaped.
 _URL_USER = re.compile(r"://[^/?#\s:]{0,256}+:[^/@\s]{1,256}+@")
 #: What is compared with versions has another name.
-_VERSION = re.compile(r"\b(?:v|version|release)[ .:]{0,2}$|(?P<name>[\w.\[\]-]+) ?[=<>~!]=[ =]?$")
-_HOST_NAME = re.compile(r"ip|addr|host|src|dst|server|remote|client|peer|gateway|dns")
+_VERSION = re.compile(
+    r"\b(?:v|ver|version|release|build|firmware|jdk|section|clause|chapter|article|paragraph|rule|§)"
+    r"[\"']?[ .:=]{0,2}[\"']?$|(?P<name>[\w.\[\]-]+) ?[=<>~!]=[ =]?$"
+)
+_HOST_NAME = re.compile(
+    r"ip|addr|host|src|dst|server|remote|client|peer|gateway|dns|ping|route|subnet|login|://"
+)
 
 
 def url(config: PiiConfig) -> Entity:
@@ -69,6 +74,10 @@ def ip(config: PiiConfig) -> Entity:
             return None
         called = _VERSION.search(before(match, 40))
         if address.version == 4 and called and not _HOST_NAME.search(called["name"] or ""):
+            return None
+        # Four small numbers are a version or a section: of a million addresses it is one.
+        small = address.version == 4 and not address.is_private and max(address.packed) < 32
+        if small and not _HOST_NAME.search(before(match, 40)):
             return None
         parts = sum(map(bool, match.group().split(":")))
         if address.version == 6 and "." not in match.group() and parts < 3:

@@ -31,7 +31,8 @@ _PHONE = re.compile(
 )
 _WORD = (
     r"phone|\btel\b|telefon|\bcall|mobile|\bcell|\bfax|whatsapp|\bsms\b|\btext (?:me|us)|contact"
-    r"|\breach|\bring\b|\bdial|handy|my number|\bportable\b|t[ée]l|answering at|\bhotline"
+    r"|\breach|\bring\b|\bdial|handy|my number|\bportable\b|(?<![a-z])t[ée]l|answering at|\bhotline"
+    r"|\bmob\b|\bph\b"
     r"|\bruf(?:e|en)?\b|\banruf|ll[áa]ma|m[óo]vil|\bcel(?:ular|lulare)\b|chiama|\bappel"
 )
 _NEARBY = re.compile(_WORD)
@@ -123,7 +124,7 @@ def _parts(match: re.Match[str]) -> Iterator[Span]:
 
 def _shaped(text: str) -> str:
     """The number without its extension, or "" if it cannot be one."""
-    text = _EXTENSION.sub("", text)
+    text = _EXTENSION.sub("", text).replace("(0)", " ")
     count = sum(map(str.isdigit, text))
     if not 7 <= count <= 18 or _DATE.match(text) or _DECIMAL.match(text):
         return ""

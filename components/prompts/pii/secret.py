@@ -49,12 +49,13 @@ _KEY_LINE = re.compile(r"[ \t>]*[A-Za-z0-9+/=]{1,128}\s*")
 _SECRET_WORD = (
     r"(?:api[_ -]?key|(?:secret[_ -]?)?(?:access|account|secret|private|encryption)[_ -]?key"
     r"(?:[_ -]?id)?|client[_ -]?secret|secret|(?:auth|access|api|refresh)[_ -]?token|bearer|basic"
-    r"|token|password|passwd|passphrase|passcode|pass|pwd)"
+    r"|kennwort|passwort|mot de passe|contrase[ñn]a|wachtwoord"
+    r"|token|password|passwd|passphrase|passcode|pass|pwd|pw)"
 )
 _SPACE = r"[ \t\r\n]{0,3}"
 #: What stands between the word and the value, as prose, code, forms, tables and XML have it.
 _IS = (
-    rf"[\"']?\]?(?:{_SPACE}(?:=>|:=|=|: ?str ?=|:|>|\|){_SPACE}|[\"'],{_SPACE}[\"']"
+    rf"[\"']?\]?(?:{_SPACE}(?:=>|:=|=|: ?str ?=|:|>|\|){_SPACE}|\t{{1,2}}| - |[\"'],{_SPACE}[\"']"
     r"| (?:is|was|to):? "
 )
 #: Also behind the last word of a name as programs have it: dbPassword.
@@ -66,7 +67,9 @@ _ASSIGNED = re.compile(
 #: curl -u name:password
 _COMMAND = re.compile(r"(?<!\S)(?:-u|--user)[ =][\"']?[\w.@-]{1,64}:(?P<value>[^\s\"']{6,256}+)")
 #: What documentation writes where a secret goes.
-_STAND_IN = re.compile(r"your|example|placeholder|change_?me|x{4}|dummy|\.\.\.", re.IGNORECASE)
+_STAND_IN = re.compile(
+    r"your|example|placeholder|change_?me|x{4}|dummy|passw|\.\.\.", re.IGNORECASE
+)
 #: RE2 knows no look-ahead, and its classes are ASCII's: this is wider than ``_ASSIGNED``.
 _ASSIGNED_GATE = rf"(?i:{_SECRET_WORD}{_IS}|[ \t])[\"'`]?\S{{8}})"
 
@@ -113,7 +116,7 @@ def _from_the_start(match: re.Match[str]) -> Span | None:
     """A key's last line with the lines of the key before it: its first stands in another turn."""
     start = match.start()
     while start > 0:
-        line = match.string.rfind("\n", 0, start - 1) + 1
+        line = match.string.rfind("\n", max(0, start - 200), start - 1) + 1
         if not _KEY_LINE.fullmatch(match.string, line, start):
             break
         start = line
