@@ -6,7 +6,7 @@ of the rows, and no more of a user's first day than of the last.
 
 import hmac
 
-from components.prompts.dedup.exact import BEST
+from components.prompts.dedup.exact import SURVIVOR
 
 
 def draw(key: str, prompt_id: str) -> int:
@@ -16,27 +16,27 @@ def draw(key: str, prompt_id: str) -> int:
 
 
 def beyond(query: str) -> dict[str, str]:
-    """Queries for the rows that may be over their user's cap: steps, each a table.
+    """Queries for rows that may be over their user's cap: steps, each a table, the last of ``row``.
 
-    A user's rows of one digest are one prompt; those that come behind the first ``$cap`` in the
-    draw may be over it. Whatever duplicates leave of the others, none of them is: they still come
-    before these in the draw.
+    Of each digest one row stays; a user's that come behind the first ``$cap`` of these in the draw
+    may be over it, with the user's other rows of their digests. Other users' rows of them stay in
+    their stead, if there are any, and may be too many in their turn: until nothing new is found.
+    Then, whatever duplicates leave of the others, none of them is over: they still come before
+    these in the draw.
 
     Args:
-        query: gives ``row``, ``source``, ``user_key``, ``draw``, ``digest``, ``length`` and
-            ``time`` of rows. Its values are those of ``over_cap``.
+        query: gives ``row``, ``source``, ``user_key``, ``draw``, ``digest``, ``length``, ``time``
+            and ``over`` of rows. Its values are those of ``over_cap``.
     """
     return {
-        "heavy": f"""select user_key from ({query}) where source = $source
-            group by user_key having count(*) > $cap""",
-        "of_heavy": f"""select row, user_key, draw, digest, length, time from ({query})
-            semi join heavy using (user_key) where source = $source""",
-        "each": f"""select user_key, digest, arg_min(row, ({BEST})) as row,
-            arg_min(draw, ({BEST})) as draw from of_heavy group by user_key, digest""",
+        "first": f"select arg_min(row, {SURVIVOR}) as row from ({query}) group by digest",
+        "stay": f"""select user_key, digest, draw, row from ({query}) semi join first using (row)
+            where source = $source""",
         "behind": """select user_key, digest from
             (select *, row_number() over (partition by user_key order by draw, row) as place
-            from each) where place > $cap""",
-        "beyond": "select row from of_heavy semi join behind using (user_key, digest)",
+            from stay) where place > $cap""",
+        "beyond": f"""select row from ({query}) semi join behind using (user_key, digest)
+            where source = $source and not over""",
     }
 
 

@@ -171,9 +171,12 @@ def _caps(config: PromptsConfig) -> list[tuple[Source, int]]:
 
 def _note_beyond_cap(tables: Tables, config: PromptsConfig) -> None:
     """The table ``beyond_cap``: rows that shall stand for no one else's."""
-    for source, cap in _caps(config):
-        tables.steps(beyond(_LEFT), source=source, cap=cap)
-        tables.run("insert into beyond_cap from beyond")
+    found = -1
+    while (now := tables.number("select count(*) from beyond_cap")) > found:
+        found = now
+        for source, cap in _caps(config):
+            tables.steps(beyond(_LEFT), source=source, cap=cap)
+            tables.run("insert into beyond_cap from beyond")
     tables.drop("beyond")
 
 

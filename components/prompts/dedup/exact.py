@@ -1,11 +1,10 @@
 """Exact duplicates: rows of one digest; and which row of a group stands for the others."""
 
 #: Of a group the longest row stays, then the earliest, then the first: SQL's order, and the least
-#: of this is the same. Rows have ``length`` in characters, ``time`` in Unix seconds, ``row``.
-BEST = "-length, time, row"
-#: But a row that may be ``over`` its user's cap (``cap.beyond``) never stays in the stead of one
-#: that is not: with it, what others wrote as well would go.
-SURVIVOR = f"(over, {BEST})"
+#: of this is the same. But a row that may be ``over`` its user's cap (``cap.beyond``) never stays
+#: in the stead of one that is not: with it, what others wrote as well would go. Rows have
+#: ``length`` in characters, ``time`` in Unix seconds, ``row``.
+SURVIVOR = "(over, -length, time, row)"
 
 
 def equal(query: str) -> str:
