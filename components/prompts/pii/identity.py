@@ -174,10 +174,13 @@ def _said(match: re.Match[str], words: re.Pattern[str]) -> bool:
     return behind is not None and words.search(behind.group()) is not None
 
 
+def _small(match: re.Match[str]) -> bool:
+    """Whether an id has small letters: then it is one only where words say so."""
+    return match.group() != match.group().upper()
+
+
 def _upper_or_said(match: re.Match[str]) -> Span | None:
-    """An id in small letters is one only where words say so."""
-    upper = match.group() == match.group().upper()
-    return match.span() if upper or _said(match, _ID_WORDS) else None
+    return match.span() if not _small(match) or _said(match, _ID_WORDS) else None
 
 
 def _numbered(match: re.Match[str]) -> Span | None:
@@ -189,12 +192,8 @@ def _numbered(match: re.Match[str]) -> Span | None:
 
 def _checked(module: str, words: re.Pattern[str] | None) -> Check:
     def check(match: re.Match[str]) -> Span | None:
-        if words is not None:
-            if not _said(match, words):
-                return None
-        elif not _said(match, _ID_WORDS) and (
-            called_otherwise(match) or match.group() != match.group().upper()
-        ):
+        doubtful = words is not None or _small(match) or called_otherwise(match)
+        if doubtful and not _said(match, words or _ID_WORDS):
             return None
         return match.span() if _is_valid(module, match.group()) else None
 
